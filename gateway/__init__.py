@@ -39,7 +39,7 @@ from gateway.schema.types.link import many, maybe, one, page, queried, root_page
 from gateway.schema.types.natural_id import natural_id
 from gateway.schema.types.scalars import JSON, BigInt, Cursor
 from gateway.schema.types.typing import enum_type, input_type, object_type
-from gateway.vault.provider_keys import bound_to, open_key, open_key_by_id, record_key_use
+from gateway.vault.provider_keys import bound_to, open_key, open_key_by_id, origin_of, record_key_use
 from gateway.vault.row_secrets import RowSecrets, open_secret, secret
 from gateway.vault.sealing import CannotOpen
 from gateway.vault.secret import Secret
@@ -108,6 +108,7 @@ __all__ = [
     "open_key",
     "open_key_by_id",
     "open_secret",
+    "origin_of",
     "page",
     "payload",
     "put",

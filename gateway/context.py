@@ -120,6 +120,11 @@ class Context:
             raise Unauthenticated("An access token is required: sign in first.")
         return self.identity.credential_id
 
+    @property
+    def may_read(self) -> bool:
+        """Whether the caller may read what others wrote: a person, or an agent whose token has the scope `read`."""
+        return self.identity is None or self.identity.actor == "user" or "read" in self.identity.scopes
+
     def signing_in(self, user_id: UUID, session_id: UUID) -> AbstractContextManager[None]:
         """Act as this user until the operation ends. Undone if the block fails."""
         return self.tenant.signing_in(Stamp(user_id, session_id, "user"))

@@ -60,14 +60,18 @@ class NotFound(ParleyError):
 class Conflict(ParleyError):
     """The object's state does not allow this: another request came first, or the object has changed since it was read.
 
-    `current` is the object's present state, for the payload.
+    `current` is the object's present state, for the payload. `is_foreign` says that the caller has shown only that it
+    knows the id: an agent whose token lacks `read` does not get the object.
     """
 
     code = "CONFLICT"
 
-    def __init__(self, message: str, *, field: str | tuple[str, ...] = (), current: Any = None) -> None:
+    def __init__(
+        self, message: str, *, field: str | tuple[str, ...] = (), current: Any = None, is_foreign: bool = False
+    ) -> None:
         super().__init__(message, field=field)
         self.current = current
+        self.is_foreign = is_foreign
 
 
 class Refused(ParleyError):

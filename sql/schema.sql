@@ -244,6 +244,8 @@ CREATE FUNCTION parley.add_bulk_insert(table_name text, carry text[] DEFAULT '{}
 DECLARE
     names text;
     proposed text;
+    sent text;
+    kept text[] := columns_without('INSERT', table_name);
     has_updated_at boolean := EXISTS (
         SELECT FROM pg_attribute WHERE attrelid = table_name::regclass AND attname = 'updated_at');
 BEGIN
@@ -268,7 +270,13 @@ BEGIN
     LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
     CROSS JOIN LATERAL (SELECT pg_get_expr(adbin, adrelid)) AS d (standard)
     WHERE attrelid = table_name::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
-        AND attname <> ALL ('{user_id,created_at,updated_at,deleted_at,version}');
+        AND attname <> ALL ('{user_id,created_at,updated_at,deleted_at,version}')
+        AND (fills IS NOT NULL OR attname <> ALL (kept));
+    SELECT string_agg(
+        CASE WHEN attname = ANY (kept) THEN 'NULL' ELSE 'p.' || quote_ident(attname) END, ', ' ORDER BY attnum)
+    INTO sent
+    FROM pg_attribute
+    WHERE attrelid = table_name::regclass AND attnum > 0 AND NOT attisdropped;
     EXECUTE format(
         $function$
         CREATE OR REPLACE FUNCTION %1$I(proposed jsonb) RETURNS SETOF %2$I LANGUAGE plpgsql SECURITY DEFINER
@@ -306,8 +314,9 @@ BEGIN
         CASE WHEN sums IS NOT NULL THEN
             E'\n            ' || format('PERFORM %I(made);', format('%s_%s_all', table_name, sums)) END,
         CASE WHEN fills IS NULL THEN format('jsonb_populate_recordset(NULL::%I, proposed)', table_name)
-            ELSE format('unnest(%I(ARRAY(SELECT p FROM jsonb_populate_recordset(NULL::%I, proposed) AS p), at))',
-                format('%s_%s_all', table_name, fills), table_name) END);
+            ELSE format(
+                'unnest(%1$I(ARRAY(SELECT ROW(%2$s)::%3$I FROM jsonb_populate_recordset(NULL::%3$I, proposed) AS p), at))',
+                format('%s_%s_all', table_name, fills), sent, table_name) END);
     EXECUTE format(
         'COMMENT ON FUNCTION %I IS %L', table_name || '_insert_all',
         format('Made by SELECT add_bulk_insert(%L, %L, sums => %L, fills => %L);', table_name, carry, sums, fills));
@@ -5049,13 +5058,16 @@ ALTER FUNCTION parley.login_find(name text) OWNER TO parley_owner;
 CREATE FUNCTION parley.login_rehash(new_hash text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'parley', 'pg_temp'
-    AS $$
+    AS $_$
 BEGIN
+    IF (new_hash ~ '^\$argon2id\$v=[0-9]+\$m=[0-9]+,t=[0-9]+,p=[0-9]+\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]{43,}$') IS NOT TRUE THEN
+        RAISE invalid_parameter_value USING MESSAGE = 'this is no hash of a password';
+    END IF;
     PERFORM set_config('app.rehashing', 'on', true);
     UPDATE logins SET password_hash = new_hash WHERE user_id = tenant();
     PERFORM set_config('app.rehashing', '', true);
 END
-$$;
+$_$;
 
 ALTER FUNCTION parley.login_rehash(new_hash text) OWNER TO parley_owner;
 
@@ -6384,6 +6396,8 @@ CREATE FUNCTION parley.provider_configs_audit_settings_changed() RETURNS trigger
     AS $$
         BEGIN
             PERFORM audit_write(coalesce(NEW.user_id, OLD.user_id), 'settings_changed', 'provider_configs', coalesce(NEW.id, OLD.id), 
+                CASE WHEN OLD.base_url IS DISTINCT FROM NEW.base_url
+                    THEN jsonb_build_object('base_url', jsonb_build_array(OLD.base_url, NEW.base_url)) ELSE '{}' END ||
                 CASE WHEN OLD.is_active IS DISTINCT FROM NEW.is_active
                     THEN jsonb_build_object('is_active', jsonb_build_array(OLD.is_active, NEW.is_active)) ELSE '{}' END);
             RETURN NULL;
@@ -6394,7 +6408,7 @@ ALTER FUNCTION parley.provider_configs_audit_settings_changed() OWNER TO parley_
 
 -- comment FUNCTION provider_configs_audit_settings_changed()
 
-COMMENT ON FUNCTION parley.provider_configs_audit_settings_changed() IS 'Made by SELECT add_audit(''provider_configs'', ''settings_changed'', ''{update}'', of => ''{base_url,is_active}'', shown => ''{is_active}'', condition => NULL, each => NULL, inserted => NULL);';
+COMMENT ON FUNCTION parley.provider_configs_audit_settings_changed() IS 'Made by SELECT add_audit(''provider_configs'', ''settings_changed'', ''{insert,update}'', of => ''{base_url,is_active}'', shown => NULL, condition => NULL, each => NULL, inserted => ''NEW.base_url IS NOT NULL'');';
 
 -- function provider_configs_is_default_taken()
 
@@ -8702,7 +8716,7 @@ CREATE FUNCTION parley.usage_logs_insert_all(proposed jsonb) RETURNS SETOF parle
                 INSERT INTO usage_logs AS t (user_id, id, conversation_id, message_id, provider, model, input_tokens, output_tokens, cost_usd, used_own_api_key, api_key_id, automation, purpose, request_hash, cached_input_tokens, cache_write_input_tokens, reasoning_tokens, cost_source, input_usd_per_million, output_usd_per_million, cache_read_usd_per_million, cache_write_usd_per_million, is_over_quota, created_at, updated_at, version)
                 SELECT
                     tenant(), coalesce(r.id, uuid7()), r.conversation_id, r.message_id, r.provider, r.model, coalesce(r.input_tokens, 0), coalesce(r.output_tokens, 0), r.cost_usd, coalesce(r.used_own_api_key, false), r.api_key_id, r.automation, r.purpose, r.request_hash, coalesce(r.cached_input_tokens, 0), coalesce(r.cache_write_input_tokens, 0), coalesce(r.reasoning_tokens, 0), coalesce(r.cost_source, 'stated'::text), r.input_usd_per_million, r.output_usd_per_million, r.cache_read_usd_per_million, r.cache_write_usd_per_million, coalesce(r.is_over_quota, false), at + (ordinality - 1) * interval '1 microsecond', at, first_version + ordinality
-                FROM unnest(usage_logs_price_all(ARRAY(SELECT p FROM jsonb_populate_recordset(NULL::usage_logs, proposed) AS p), at)) WITH ORDINALITY AS r
+                FROM unnest(usage_logs_price_all(ARRAY(SELECT ROW(p.user_id, p.id, p.conversation_id, p.message_id, p.provider, p.model, p.input_tokens, p.output_tokens, p.total_tokens, p.cost_usd, p.used_own_api_key, p.api_key_id, p.automation, p.purpose, p.created_at, p.updated_at, NULL, p.request_hash, p.cached_input_tokens, p.cache_write_input_tokens, p.reasoning_tokens, NULL, NULL, NULL, NULL, NULL, NULL)::usage_logs FROM jsonb_populate_recordset(NULL::usage_logs, proposed) AS p), at)) WITH ORDINALITY AS r
                 ORDER BY ordinality
                 RETURNING t
             )
@@ -12523,6 +12537,10 @@ CREATE TRIGGER audit_session_revoked_update AFTER UPDATE OF revoked_at ON parley
 -- trigger conversations audit_settings_changed_insert
 
 CREATE TRIGGER audit_settings_changed_insert AFTER INSERT ON parley.conversations FOR EACH ROW WHEN ((new.auto_approval_settings <> '{}'::jsonb)) EXECUTE FUNCTION parley.conversations_audit_settings_changed();
+
+-- trigger provider_configs audit_settings_changed_insert
+
+CREATE TRIGGER audit_settings_changed_insert AFTER INSERT ON parley.provider_configs FOR EACH ROW WHEN ((new.base_url IS NOT NULL)) EXECUTE FUNCTION parley.provider_configs_audit_settings_changed();
 
 -- trigger auto_approval_settings audit_settings_changed_update
 

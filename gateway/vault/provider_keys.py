@@ -28,10 +28,10 @@ class OpenedKey:
 
 def bound_to(provider: str, base_url: str | None) -> tuple[str, ...]:
     """What a key is bound to. So that whoever changes the base URL gets no key, it opens for one server only."""
-    return provider, "" if base_url is None else _origin(base_url)
+    return provider, "" if base_url is None else origin_of(base_url)
 
 
-def _origin(url: str) -> str:
+def origin_of(url: str) -> str:
     """The scheme, the host and the port of a base URL: of equal origins are only URLs of the same server."""
     scheme, _, rest = url.lower().partition("://")
     return f"{scheme}://{rest.partition('/')[0].removesuffix(_USUAL_PORTS.get(scheme, ''))}"

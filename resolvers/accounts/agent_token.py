@@ -56,7 +56,8 @@ class CreateAgentTokenInput:
     """What the user calls the agent or its purpose, 1 to 100 characters."""
     scopes: list[str] = strawberry.field(
         description=f"What it allows: {described_scopes()} Not both of `tools:execute` and `tools:approve`, nor both "
-        "of `confirmations:propose` and `confirmations:decide`."
+        "of `confirmations:propose` and `confirmations:decide`. Without `read`, what updates, deletes or restores an "
+        "object returns only its `id`, `version`, `updatedAt` and `deletedAt`."
     )
     id: strawberry.ID | None = None
     """The id of the new object, a UUID. Sent again with the same values, nothing new is created."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, cast
 from uuid import UUID
 
@@ -44,7 +45,7 @@ from gateway import (
     values_of,
     with_secrets,
 )
-from resolvers.accounts.provider_address import headers, models_url
+from resolvers.accounts.provider_address import headers, models_url, server_mistake
 from resolvers.accounts.provider_config import ProviderConfig
 
 _API_KEY = secret(r"[!-~]{1,1000}", "An API key has 1 to 1000 visible ASCII characters, without spaces.")
@@ -102,6 +103,10 @@ class CreateProviderKeyInput:
     api_key: str
     """The key, 1 to 1,000 visible ASCII characters. It is sealed for the server of the present `baseUrl`, and never
     returned."""
+    server: str | None = strawberry.UNSET
+    """The server that the key is for, as the person sees it: `https://api.example.com`, or a URL that begins with it.
+    It must be that of the configuration's `baseUrl` or, if there is none, the provider's own. Required if there is a
+    `baseUrl`."""
     id: strawberry.ID | None = strawberry.UNSET
     """The id of the new object, a UUID. Sent again with the same values, nothing new is created."""
     provider: str | None = strawberry.UNSET
@@ -121,7 +126,7 @@ class CreateProviderKeyInput:
 async def create_provider_key(info: Info, input: CreateProviderKeyInput) -> ProviderKey:
     """Store an API key. Sent again with the same id, values and key, it returns the same object."""
     context, key = info.context, _API_KEY.read(input.api_key, "api_key")
-    values = values_of(input, without=("api_key",))
+    values = values_of(input, without=("api_key", "server"))
     provider, config_id = values.pop("provider", None), values.get("provider_config_id")
     if (provider is None) is (config_id is None):
         raise Invalid("Set either the provider or the configuration.", field="provider")
@@ -129,6 +134,11 @@ async def create_provider_key(info: Info, input: CreateProviderKeyInput) -> Prov
         await context.refuse_invalid(ProviderConfig, {"provider": provider})
     async with context.autocommit() as db:
         found = await _for_key(db, provider, config_id)
+        mistake = server_mistake(input.server or None, found["provider"], found["base_url"])
+        # Sent again, the request is answered as before, wherever the base URL leads by now.
+        if mistake is not None and ("id" not in values or await db.get(ProviderKey, values["id"]) is None):
+            mistake.values = values
+            raise mistake
         details = bound_to(found["provider"], found["base_url"])
         secrets = RowSecrets(context.vault, {"sealed_key": key})
         row = await with_secrets(db, ProviderKey, values, secrets, provider, details=details)
@@ -151,6 +161,10 @@ class ReplaceProviderKeyInput:
     api_key: str
     """The new key, 1 to 1,000 visible ASCII characters. The old one is destroyed. It is stored for the server of the
     present `baseUrl`."""
+    server: str | None = strawberry.UNSET
+    """The server that the key is for, as the person sees it: `https://api.example.com`, or a URL that begins with it.
+    It must be that of the configuration's `baseUrl` or, if there is none, the provider's own. Required if there is a
+    `baseUrl`."""
     expected_version: BigInt | None = strawberry.UNSET
     """The `version` that the object must have; otherwise nothing changes. Defaults to any version."""
 
@@ -160,15 +174,19 @@ async def replace_provider_key(info: Info, input: ReplaceProviderKeyInput) -> Pr
     """Replace the key itself. Its name, its expiry and its usage stay, and the old key is destroyed."""
     id, key, expected = id_of(input.id), _API_KEY.read(input.api_key, "api_key"), expected_version(input)
     values, guard = {"last_four": key.last_four}, {"deleted_at": None}
-    secrets = RowSecrets(info.context.vault, {"sealed_key": key}, _details)
+    secrets = RowSecrets(info.context.vault, {"sealed_key": key}, partial(_details, input.server or None))
     async with info.context.autocommit() as db:
         return await change(db, ProviderKey, id, values, expected=expected, guard=guard, secrets=secrets)
 
 
-async def _details(db: Statements, id: UUID) -> tuple[str, ...] | None:
-    """What a stored key is bound to."""
+async def _details(server: str | None, db: Statements, id: UUID) -> tuple[str, ...] | None:
+    """What a stored key is bound to. Raises `Invalid` if the server is not the one that the key is for."""
     found = await db.row(sql.accounts.provider_key.place, id=id)
-    return None if found is None else bound_to(found["provider"], found["base_url"])
+    if found is None:
+        return None
+    if (mistake := server_mistake(server, found["provider"], found["base_url"])) is not None:
+        raise mistake
+    return bound_to(found["provider"], found["base_url"])
 
 
 @input_type

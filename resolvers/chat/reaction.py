@@ -57,7 +57,7 @@ class RemoveReactionInput:
     """The emoji to remove, exactly as the reaction has it."""
 
 
-@mutation(scope="messages:write")
+@mutation(scope="messages:write", existing=True)
 async def remove_reaction(info: Info, input: RemoveReactionInput) -> Message:
     """Remove an emoji from a message permanently. If the message does not have it, nothing changes."""
     async with info.context.autocommit() as db:

@@ -55,7 +55,9 @@ SELECT add_audit('provider_keys', 'key_created', '{insert,update}', of => '{seal
 SELECT add_audit('provider_keys', 'key_used', '{update}', of => '{last_used_at}', shown => '{}', each => 'day');
 SELECT add_audit('provider_keys', 'key_deleted', '{update}', of => '{deleted_at}', shown => '{}');
 SELECT add_audit('provider_keys', 'settings_changed', '{update}', of => '{is_active}');
-SELECT add_audit('provider_configs', 'settings_changed', '{update}', of => '{base_url,is_active}', shown => '{is_active}');
+-- Where keys are sent. Nothing in it is secret: neither credentials nor a query are allowed.
+SELECT add_audit('provider_configs', 'settings_changed', '{insert,update}', of => '{base_url,is_active}',
+    inserted => 'NEW.base_url IS NOT NULL');
 -- A budget of the user's own. A quota of the plan follows the subscription.
 SELECT add_audit('usage_quotas', 'settings_changed', '{update}',
     of => '{unit,period,provider,model,automation,limit,mode,counts_own_key,deleted_at}',

@@ -40,6 +40,7 @@ async def configs(client: Client, known: Known, word: str) -> dict[str, str]:
 async def keys(client: Client, known: Known, word: str) -> dict[str, str]:
     """Create a key of a provider."""
     values = {"providerConfigId": known["ProviderConfig"], "keyName": word, "apiKey": "sk-generated-0123456789"}
+    values["server"] = "https://api.example.com"
     made = await client.make("createProviderKey", "providerKey", "id", **values)
     await client.make("updateProviderKey", "providerKey", "id", id=made["id"], isActive=True)
     return {"ACTIVE": made["id"]}
@@ -66,6 +67,8 @@ VALUES: dict[str, Any] = {
     # A key takes its configuration or its provider, and not both.
     "ProviderKey.provider": lambda: (None, None),
     "ProviderKey.keyName": names,
+    # That of the configuration. Which one it is does not count.
+    "ProviderKey.server": ("https://api.example.com", "https://api.example.com/v1"),
     "ProviderKey.apiKey": ("sk-generated-0123456789", "sk-another-0123456789"),
     "UserSettings.keyboardShortcuts": ({"move_up": "Ctrl+Up"}, {"screenshot": "F12"}),
 }

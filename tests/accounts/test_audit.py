@@ -7,6 +7,7 @@ import datetime
 import json
 from typing import Any
 
+import argon2
 import asyncpg
 import pytest
 
@@ -14,7 +15,8 @@ from resolvers.accounts.audit import AuditAction
 from resolvers.accounts.deletion import purge_accounts
 from resolvers.removal.expiry import expire
 from tests.kit.database import Database
-from tests.kit.runtime import stamp
+from tests.kit.rows import unchanged
+from tests.kit.runtime import acting_as, stamp
 from tests.kit.serving import PASSWORD, Client, Serving
 from tests.work.running import ran
 
@@ -238,7 +240,7 @@ async def test_a_new_password_is_told_of_and_another_hash_of_the_old_one_is_not(
     new = f"new.{user.user_id}@example.org"
     async with superuser.transaction():
         await stamp(superuser, str(user.user_id))
-        await superuser.execute("SELECT login_rehash('another hash')")
+        await superuser.execute("SELECT login_rehash($1)", argon2.PasswordHasher(1, 1024, 1).hash("the same"))
         await superuser.execute(
             "UPDATE logins SET password_hash = 'hash of a new one' WHERE user_id = $1", user.user_id
         )
@@ -248,6 +250,17 @@ async def test_a_new_password_is_told_of_and_another_hash_of_the_old_one_is_not(
     assert told["changes"]["email"][1] == new
     assert changed | about("User", user.user_id) == changed
     assert "hash" not in json.dumps(changed)
+
+
+@pytest.mark.parametrize(
+    "forged", [None, "", "FORGED", "$argon2id$v=19$m=8,t=1,p=1$$", "$argon2id$v=19$m=8,t=1,p=1$c2FsdA$"]
+)
+async def test_what_is_no_hash_does_not_replace_one(
+    database: Database, user: Client, superuser: asyncpg.Connection, forged: str | None
+) -> None:
+    async with unchanged(superuser, user.user_id), acting_as(database, user.user_id) as runtime:
+        with pytest.raises(asyncpg.InvalidParameterValueError):
+            await runtime.execute("SELECT login_rehash($1)", forged)
 
 
 # --- nobody changes it

@@ -36,9 +36,15 @@ async def test_a_conversation_that_comes_with_settings_of_approval_is_told_of(us
 async def test_the_address_of_a_provider_and_what_calls_may_use_are_told_of(user: Client) -> None:
     key = await user.make("createProviderKey", "providerKey", "id config { id }", provider="openai", apiKey="k" * 20)
     config = key["config"]["id"]
-    await user.make("updateProviderConfig", "providerConfig", id=config, baseUrl="https://elsewhere.example.org/v1")
+    assert not await entries(user, action=["SETTINGS_CHANGED"]), "it has no address of its own yet"
+    url = "https://elsewhere.example.org/v1"
+    await user.make("updateProviderConfig", "providerConfig", id=config, baseUrl=url)
     told = await newest(user, AuditAction.SETTINGS_CHANGED)
-    assert told | about("ProviderConfig", config) == told, "without the URL, which a person wrote"
+    assert told | about("ProviderConfig", config, baseUrl=[None, url]) == told
+    other = await user.make("createProviderConfig", "providerConfig", "id", provider="groq", baseUrl=url)
+    told = await newest(user, AuditAction.SETTINGS_CHANGED)
+    new = about("ProviderConfig", other["id"], baseUrl=[None, url], isActive=[None, True])
+    assert told | new == told, "with the address from the beginning"
     await user.make("updateProviderConfig", "providerConfig", id=config, isActive=False)
     told = await newest(user, AuditAction.SETTINGS_CHANGED)
     assert told | about("ProviderConfig", config, isActive=[True, False]) == told

@@ -51,7 +51,7 @@ async def test_an_agent_changes_nothing_about_approvals(
 
 
 async def test_an_agent_changes_the_rest(user: Client) -> None:
-    agent = await user.agent("messages:write")
+    agent = await user.agent("messages:write", "read")
     conversation = await user.make(
         "createConversation", "conversation", metadata=HELD, autoApprovalSettings={"readOnlyOperations": True}
     )

@@ -129,6 +129,26 @@ async def test_no_person_is_refused(user: Client) -> None:
         assert "FORBIDDEN" not in codes(await user.run(text, **variables))
 
 
+@pytest.mark.parametrize(
+    ("mutation", "again"),
+    [("createTag", {"name": "other"}), ("updateTag", {"name": "other", "expectedVersion": "1"})],
+)
+async def test_an_agent_that_may_not_read_is_not_shown_what_it_was_refused_to_change(
+    user: Client, mutation: str, again: dict[str, Any]
+) -> None:
+    tag = await user.make("createTag", "tag", "id version", name="secret")
+    again |= {"id": tag["id"]}
+    input = f"{mutation[0].upper()}{mutation[1:]}Input"
+    text = f"mutation($i: {input}!) {{ {mutation}(input: $i) {{ tag {{ id version }} userErrors {{ code }} }} }}"
+    for caller, shown in (
+        (user, tag),
+        (await user.agent("personal:write", "read"), tag),
+        (await user.agent("personal:write"), None),
+    ):
+        answer = (await caller.data(text, i=again))[mutation]
+        assert answer == {"tag": shown, "userErrors": [{"code": "CONFLICT"}]}
+
+
 def test_every_mutation_and_subscription_says_who_may_use_it() -> None:
     """Only what makes somebody known needs no token."""
     free = {each.name.value for fields in ROOTS.values() for each in fields if not required(each)}

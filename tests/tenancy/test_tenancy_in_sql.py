@@ -311,7 +311,7 @@ async def test_a_login_is_made_and_changed_for_the_stamped_user_only(
             async with runtime.transaction():
                 await runtime.execute("SELECT login_create($1, NULL, 'hash')", address)
     async with untouched(superuser, runtime, scene.victim):
-        await runtime.execute("SELECT login_rehash('another hash')")
+        await runtime.execute("SELECT login_rehash($1)", f"$argon2id$v=19$m=8,t=1,p=1$c2FsdA${'A' * 43}")
     await stamp(runtime, "")
     with pytest.raises(asyncpg.NotNullViolationError):
         await runtime.execute("SELECT login_create('nobody@example.org', NULL, 'hash')")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import uuid
 from typing import Any
 
 import asyncpg
@@ -168,6 +169,28 @@ async def test_a_price_is_looked_up_once_for_each_model_of_a_bulk(
         made = await superuser.fetch("SELECT * FROM usage_logs_insert_all($1)", json.dumps(items))
         calls = await superuser.fetchval(CALLS) - before
     assert (len(made), calls) == (3, looked_up)
+
+
+OF_TRIGGERS = {
+    "cost_source": "catalogue",
+    "input_usd_per_million": 7,
+    "output_usd_per_million": 7,
+    "cache_read_usd_per_million": 7,
+    "cache_write_usd_per_million": 7,
+    "is_over_quota": True,
+}
+"""Columns of an entry that only triggers write, with values that somebody might prefer."""
+
+
+async def test_a_bulk_sets_no_column_that_only_triggers_write(database: Database, user: Client) -> None:
+    items = [{"provider": "openai", "model": "plain", "cost_usd": 1} | sent for sent in ({}, OF_TRIGGERS)]
+    async with acting_as(database, user.user_id) as runtime:
+        honest, forged = await runtime.fetch("SELECT * FROM usage_logs_insert_all($1)", json.dumps(items))
+        for column, value in OF_TRIGGERS.items():
+            assert forged[column] == honest[column] != value, column
+            text = f"INSERT INTO usage_logs (user_id, provider, model, {column}) VALUES ($1, 'p', 'm', $2)"  # noqa: S608
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await runtime.execute(text, uuid.UUID(user.user_id), value)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,8 @@
 
 They are worked out once for a document: those of its root fields, and `read` for whatever it reads beyond the object
 that a mutation or an event shows. Otherwise any scope would read the whole account, since links lead from each object
-to all others. Conditions such as `@skip` do not count.
+to all others. Of an object that was there before the mutation (`existing`), others wrote the most: all but what each
+change writes needs `read` too. Conditions such as `@skip` do not count.
 """
 
 from __future__ import annotations
@@ -23,14 +24,17 @@ from graphql import (
     SelectionSetNode,
     get_named_type,
     is_composite_type,
+    is_object_type,
 )
 
 from gateway.auth.scope import AGENT_SCOPES, PERSON
 from gateway.errors import Forbidden
 from gateway.schema.objects.level import Computed, definition_of, level_resolver_of
-from gateway.schema.types.requires import required_scopes
+from gateway.schema.types.requires import required_scopes, returns_existing
 
 READ = "read"
+WRITTEN = frozenset({"id", "version", "updatedAt", "deletedAt"})
+"""The fields of an object that each change writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,8 @@ def plan_access(
         scopes = (READ,) if is_query else required_scopes(definition_of(of))
         if scopes:
             found.setdefault(scopes, Requirement(name, scopes, path))
-        if not is_query and (beyond := walk.beyond(node, of)) is not None:
+        existing = returns_existing(definition_of(of))
+        if not is_query and (beyond := walk.beyond(node, of, existing=existing)) is not None:
             found.setdefault((READ,), Requirement(beyond, (READ,), path, name))
     return Access(tuple(found.values()))
 
@@ -93,8 +98,8 @@ class _Walk:
 
     schema: GraphQLSchema
     fragments: Mapping[str, FragmentDefinitionNode]
-    known: dict[str, str | None] = field(default_factory=dict)
-    """What a fragment selects first beyond its object."""
+    known: dict[tuple[str, bool], str | None] = field(default_factory=dict)
+    """What a fragment selects first beyond its object, which was or was not there before."""
 
     def fields(
         self, node: SelectionSetNode, parent: GraphQLNamedType | None, *, spread: bool = True
@@ -122,23 +127,24 @@ class _Walk:
                     if of is not None and not selection.name.value.startswith("__"):
                         yield selection, of, on
 
-    def beyond(self, node: FieldNode, of: GraphQLField) -> str | None:
-        """The first field below this one that is not of the object itself."""
-        return self._in_set(node.selection_set, get_named_type(of.type)) if node.selection_set else None
+    def beyond(self, node: FieldNode, of: GraphQLField, *, existing: bool) -> str | None:
+        """The first field below this one that is not of the object itself or, if that existed, not written now."""
+        on = get_named_type(of.type)
+        return self._in_set(node.selection_set, on, existing) if node.selection_set else None
 
-    def _in_set(self, node: SelectionSetNode, on: GraphQLNamedType | None) -> str | None:
+    def _in_set(self, node: SelectionSetNode, on: GraphQLNamedType | None, existing: bool) -> str | None:
         for inner, of, parent in self.fields(node, on, spread=False):
-            if not _is_own(of):
+            if not _is_own(of) or (existing and _is_object(parent) and inner.name.value not in WRITTEN):
                 return f"{parent.name}.{inner.name.value}"
-            if (found := self.beyond(inner, of)) is not None:
+            if (found := self.beyond(inner, of, existing=existing)) is not None:
                 return found
-        return next(filter(None, map(self._in_fragment, _spreads(node))), None)
+        return next(filter(None, (self._in_fragment(name, existing) for name in _spreads(node))), None)
 
-    def _in_fragment(self, name: str) -> str | None:
-        if name not in self.known:
-            self.known[name] = None  # for as long as it takes
-            self.known[name] = self._in_set(self.fragments[name].selection_set, self._on(name))
-        return self.known[name]
+    def _in_fragment(self, name: str, existing: bool) -> str | None:
+        if (name, existing) not in self.known:
+            self.known[name, existing] = None  # for as long as it takes
+            self.known[name, existing] = self._in_set(self.fragments[name].selection_set, self._on(name), existing)
+        return self.known[name, existing]
 
     def _on(self, fragment: str) -> GraphQLNamedType | None:
         return self.schema.get_type(self.fragments[fragment].type_condition.name.value)
@@ -159,3 +165,8 @@ def _is_own(of: GraphQLField) -> bool:
         return isinstance(level, Computed)
     resolver = definition.base_resolver
     return resolver is None or not (resolver.is_async or resolver.info_parameter or resolver.arguments)
+
+
+def _is_object(on: GraphQLNamedType) -> bool:
+    """Whether a type is one of objects with an id, and not that of a payload or an error."""
+    return on.name == "Node" or (is_object_type(on) and any(each.name == "Node" for each in on.interfaces))

@@ -67,7 +67,7 @@ async def put(
             found: Any = replaced or await db.find(cls, key)
             if found is not None:
                 if entity_of(cls).deletable and found.deleted_at is not None:
-                    raise Conflict(f"This {describe.words(cls)} is deleted.", current=found) from None
+                    raise Conflict(f"This {describe.words(cls)} is deleted.", current=found, is_foreign=True) from None
                 return cast("T", found)
             # It was removed in the meantime, so that the next attempt inserts it.
             if is_last:
@@ -101,5 +101,6 @@ async def made_before(db: Statements, cls: type[T], row: Mapping[str, Any], erro
         raise error
     existing: Any = await db.get(cls, row["id"], COLUMN)
     if existing is None or existing[COLUMN] != row[COLUMN]:
-        raise Conflict("This id already belongs to an object with different values.", field="id", current=existing)
+        message = "This id already belongs to an object with different values."
+        raise Conflict(message, field="id", current=existing, is_foreign=True)
     return cast("T", existing)

@@ -131,7 +131,7 @@ class _Joined:
         change.__name__ = change.__qualname__ = f"{how}_{self.name}"
         change.__doc__ = f"{_DOES[how].format(these=self.these)} Sent again, it changes nothing."
         change.__annotations__ = {"info": strawberry.Info, "input": self._input(how), "return": result}
-        return mutation(scope=self.scope)(change)
+        return mutation(scope=self.scope, existing=True)(change)
 
     def _input(self, how: How) -> type:
         kinds = sorted(describe.with_article(describe.words(side.cls)) for side in self.sides.values())

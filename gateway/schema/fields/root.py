@@ -25,7 +25,7 @@ from gateway.errors import Conflict, Invalid, NotFound, ParleyError, Refused
 from gateway.schema.objects import mistakes
 from gateway.schema.objects.level import LEVEL_RESOLVER, Lookup
 from gateway.schema.types import describe
-from gateway.schema.types.requires import requiring, with_who_may
+from gateway.schema.types.requires import EXISTING, requiring, with_who_may
 from gateway.schema.types.signature import INFO, parameters_of, signed
 from gateway.schema.types.typing import enum_type, object_type
 
@@ -92,14 +92,17 @@ def lookup(cls: type, *, is_there: bool = False) -> Callable[[Callable[..., UUID
     return declare
 
 
-def mutation(*, scope: Scope | tuple[Scope, ...] | None) -> Callable[[F], F]:
+def mutation(*, scope: Scope | tuple[Scope, ...] | None, existing: bool = False) -> Callable[[F], F]:
     """Make a function a field of Mutation.
 
     `scope` is what an agent's token needs to call it: one scope, or one of several. `person` refuses all agents; None
     is for what needs no token at all. Its return annotation is an entity, a list of one (`list[Message | None]`), a
     `payload` class or None.
+
+    `existing` says that it returns objects that were there before, with what others may have written. To see more of
+    them than what each change writes, an agent's token also needs `read`.
     """
-    return functools.partial(_mark, kind="mutation", scope=scope)
+    return functools.partial(_mark, kind="mutation", scope=scope, existing=existing)
 
 
 def subscription(*, scope: Scope | tuple[Scope, ...]) -> Callable[[F], F]:
@@ -133,8 +136,9 @@ def root_field(function: Callable[..., Any]) -> Any:
             return _subscription_field(function)
 
 
-def _mark(function: F, kind: Kind, scope: Scope | tuple[Scope, ...] | None = None) -> F:
+def _mark(function: F, kind: Kind, scope: Scope | tuple[Scope, ...] | None = None, *, existing: bool = False) -> F:
     function.__root__ = kind  # type: ignore[attr-defined]
+    function.__existing__ = existing  # type: ignore[attr-defined]
     scopes = scope if isinstance(scope, tuple) else () if scope is None else (scope,)
     function.__scopes__ = scopes  # type: ignore[attr-defined]
     return function
@@ -162,7 +166,7 @@ def _mutation_field(function: Callable[..., Any]) -> Any:
             return fill(await function(info, input=input), [])
         except (Invalid, NotFound, Conflict, Refused) as error:
             errors = await mistakes.of_error(info.context, error, shown)
-            return fill(getattr(error, "current", None), [UserError.of(each) for each in errors])
+            return fill(_current(info.context, error), [UserError.of(each) for each in errors])
         except asyncpg.PostgresError as error:
             errors = await mistakes.of_refusal(info.context, error)
             if not errors:
@@ -176,7 +180,19 @@ def _mutation_field(function: Callable[..., Any]) -> Any:
     }
     scopes = scopes_of(function)
     description = with_who_may(describe.summary(function), scopes)
-    return strawberry.field(resolver=resolve, description=description, directives=requiring(scopes))
+    return strawberry.field(
+        resolver=resolve,
+        description=description,
+        directives=requiring(scopes),
+        metadata={EXISTING: getattr(function, "__existing__", False)},
+    )
+
+
+def _current(context: Any, error: ParleyError) -> Any:
+    """What an error shows in the payload. An agent that may not read does not see what others wrote."""
+    if isinstance(error, Conflict) and error.is_foreign and not context.may_read:
+        return None
+    return getattr(error, "current", None)
 
 
 def _object_of(returns: Any) -> tuple[Any, str]:

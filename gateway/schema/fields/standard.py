@@ -176,7 +176,8 @@ def _update(cls: type, input: type, scope: Scope | None) -> Callable[..., Any]:
         optional=True,
     )
     name = f"update_{to_snake_case(cls.__name__)}"
-    return mutation(scope=scope)(_function(edit, name, f"Update {whose}.{restored}", input=taken, returns=cls))
+    function = _function(edit, name, f"Update {whose}.{restored}", input=taken, returns=cls)
+    return mutation(scope=scope, existing=True)(function)
 
 
 def _delete(cls: type, input: type, scope: Scope | None) -> Callable[..., Any]:
@@ -202,7 +203,7 @@ def _mark_deleted(cls: type, verb: str, text: str, scope: Scope | None) -> Calla
         {"id": (strawberry.ID, _named(cls)), "expected_version": (BigInt | None, _EXPECTED)},
     )
     name = f"{verb}_{to_snake_case(cls.__name__)}"
-    return mutation(scope=scope)(_function(mark, name, text, input=taken, returns=cls))
+    return mutation(scope=scope, existing=True)(_function(mark, name, text, input=taken, returns=cls))
 
 
 def _named(cls: type) -> str:

@@ -77,7 +77,7 @@ def _unchanged(cls: type, current: Any, expected: int | None) -> NoReturn:
     if current is None:
         raise NotFound(f"There is no such {describe.words(cls)}.", field="id")
     require_version(cls, current, expected)
-    raise Conflict(f"This {describe.words(cls)} is deleted.", field="id", current=current)
+    raise Conflict(f"This {describe.words(cls)} is deleted.", field="id", current=current, is_foreign=True)
 
 
 def require_version(cls: type, current: Any, expected: int | None) -> None:
@@ -88,6 +88,7 @@ def require_version(cls: type, current: Any, expected: int | None) -> None:
             f"{this} has changed since version {expected}: it is at version {current.version}.",
             field="expected_version",
             current=current,
+            is_foreign=True,
         )
 
 

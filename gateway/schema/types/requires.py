@@ -10,6 +10,8 @@ from strawberry.types.field import StrawberryField
 
 from gateway.auth.scope import PERSON, Scope
 
+EXISTING = "existing"
+"""Where the metadata of a mutation says whether it returns objects that were there before."""
 ONLY_PERSONS = "Only a person can do this: agents' tokens are refused."
 
 
@@ -33,6 +35,11 @@ def requiring(scopes: Iterable[Scope]) -> list[object]:
 def required_scopes(field: StrawberryField | None) -> tuple[str, ...]:
     """The scopes of which a field requires one; empty if it requires none."""
     return tuple(each.scope for each in (field.directives if field else ()) if isinstance(each, Requires))
+
+
+def returns_existing(field: StrawberryField | None) -> bool:
+    """Whether a mutation returns objects that were there before."""
+    return field is not None and bool(field.metadata.get(EXISTING))
 
 
 def with_who_may(description: str | None, scopes: tuple[Scope, ...]) -> str | None:

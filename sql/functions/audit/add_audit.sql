@@ -9,7 +9,7 @@
 -- with a time, and the first update of each day is recorded.
 --
 -- `shown` are the columns whose old and new values go into `changes`, by default those of `of`. They must hold neither
--- secrets nor what people wrote.
+-- secrets nor texts that people write freely.
 --
 -- The subject of the entry is the row. If the table has the columns entity and entity_id, it is the row that they name; if
 -- it has no id, it is the user.

@@ -2,11 +2,12 @@
 --
 --     SELECT * FROM notes_insert_all('[{"title": "Milk"}, {"title": "Bread"}]')
 --
--- A row that leaves a column out, or sets it to null, gets its default. The rows are returned in the same order, and
--- created at successive microseconds. `carry` is that of tenant_table(). `sums` names a trigger that adds a single new row to
--- sums. For a list of rows, the function `<table>_<sums>_all` does so instead, with the new rows as an array. With `fills`,
--- the function `<table>_<fills>_all` fills in columns of the rows before they are inserted: it gets them as they were sent, as
--- an array, and the time, and returns the array.
+-- A row that leaves a column out, or sets it to null, gets its default, as does a column that the runtime role may not insert.
+-- The rows are returned in the same order, and created at successive microseconds. `carry` is that of tenant_table(). `sums`
+-- names a trigger that adds a single new row to sums. For a list of rows, the function `<table>_<sums>_all` does so instead,
+-- with the new rows as an array. With `fills`, the function `<table>_<fills>_all` fills in columns of the rows before they are
+-- inserted: it gets them as they were sent, but for the columns that the role may not insert, as an array, and the time, and
+-- returns the array.
 --
 -- Call it after tenant_table(), and again after adding a column. The runtime role may no longer insert a version itself.
 DROP FUNCTION IF EXISTS add_bulk_insert(text, text[], text);
@@ -17,6 +18,8 @@ AS $$
 DECLARE
     names text;
     proposed text;
+    sent text;
+    kept text[] := columns_without('INSERT', table_name);
     has_updated_at boolean := EXISTS (
         SELECT FROM pg_attribute WHERE attrelid = table_name::regclass AND attname = 'updated_at');
 BEGIN
@@ -41,7 +44,13 @@ BEGIN
     LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
     CROSS JOIN LATERAL (SELECT pg_get_expr(adbin, adrelid)) AS d (standard)
     WHERE attrelid = table_name::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
-        AND attname <> ALL ('{user_id,created_at,updated_at,deleted_at,version}');
+        AND attname <> ALL ('{user_id,created_at,updated_at,deleted_at,version}')
+        AND (fills IS NOT NULL OR attname <> ALL (kept));
+    SELECT string_agg(
+        CASE WHEN attname = ANY (kept) THEN 'NULL' ELSE 'p.' || quote_ident(attname) END, ', ' ORDER BY attnum)
+    INTO sent
+    FROM pg_attribute
+    WHERE attrelid = table_name::regclass AND attnum > 0 AND NOT attisdropped;
     EXECUTE format(
         $function$
         CREATE OR REPLACE FUNCTION %1$I(proposed jsonb) RETURNS SETOF %2$I LANGUAGE plpgsql SECURITY DEFINER
@@ -79,8 +88,9 @@ BEGIN
         CASE WHEN sums IS NOT NULL THEN
             E'\n            ' || format('PERFORM %I(made);', format('%s_%s_all', table_name, sums)) END,
         CASE WHEN fills IS NULL THEN format('jsonb_populate_recordset(NULL::%I, proposed)', table_name)
-            ELSE format('unnest(%I(ARRAY(SELECT p FROM jsonb_populate_recordset(NULL::%I, proposed) AS p), at))',
-                format('%s_%s_all', table_name, fills), table_name) END);
+            ELSE format(
+                'unnest(%1$I(ARRAY(SELECT ROW(%2$s)::%3$I FROM jsonb_populate_recordset(NULL::%3$I, proposed) AS p), at))',
+                format('%s_%s_all', table_name, fills), sent, table_name) END);
     EXECUTE format(
         'COMMENT ON FUNCTION %I IS %L', table_name || '_insert_all',
         format('Made by SELECT add_bulk_insert(%L, %L, sums => %L, fills => %L);', table_name, carry, sums, fills));

@@ -97,7 +97,7 @@ async def test_trying_a_key_uses_it_only_if_it_is_sent(database: Database, tmp_p
             """Whether the provider accepted the key, and whether it is used."""
             url = f"http://127.0.0.1:{port}/v1"
             await user.make("updateProviderConfig", "providerConfig", "id", id=config["id"], baseUrl=url)
-            await user.make("replaceProviderKey", "providerKey", "id", id=id, apiKey=SECRET)
+            await user.make("replaceProviderKey", "providerKey", "id", id=id, apiKey=SECRET, server=url)
             data = (await user.data(TRY, id=id))["testProviderKey"]
             return data["ok"], data["providerKey"]["lastUsedAt"] is not None
 
@@ -107,7 +107,8 @@ async def test_trying_a_key_uses_it_only_if_it_is_sent(database: Database, tmp_p
         async with serving_on(database, tmp_path) as refusing:
             sent = len(received)
             elsewhere = replace(user, url=refusing.anonymous().url)
-            await user.make("replaceProviderKey", "providerKey", "id", id=id, apiKey=SECRET)
+            server = f"http://127.0.0.1:{port}"
+            await user.make("replaceProviderKey", "providerKey", "id", id=id, apiKey=SECRET, server=server)
             data = (await elsewhere.data(TRY, id=id))["testProviderKey"]
             assert (data["ok"], data["providerKey"]["lastUsedAt"]) == (False, None)
         assert (len(received), await entries(user)) == (sent, [id])

@@ -242,7 +242,7 @@ async def test_own_keys_are_used_only_while_there_is_one(user: Client) -> None:
     assert await flag() is False
 
 
-async def test_own_keys_are_not_used_once_they_have_expired(user: Client) -> None:
+async def test_own_keys_are_not_used_once_they_have_expired(user: Client, superuser: asyncpg.Connection) -> None:
     """The truth at each moment, although nothing is written when a key expires."""
 
     async def flags() -> list[Any]:
@@ -255,7 +255,9 @@ async def test_own_keys_are_not_used_once_they_have_expired(user: Client) -> Non
     id = (await make(user))["id"]
     turned = await user.make("updateUser", "user", "usesOwnApiKey", usesOwnApiKey=True)
     assert turned == {"usesOwnApiKey": True}
-    await user.make("updateProviderKey", "providerKey", "id", id=id, expiresAt="2001-01-01T00:00:00Z")
+    async with superuser.transaction():
+        await superuser.execute("SET LOCAL session_replication_role = replica")  # as if time had passed
+        await superuser.execute("UPDATE provider_keys SET expires_at = created_at WHERE id = $1", uuid.UUID(id))
     assert await flags() == [False, False]
     assert await user.make("updateUser", "user", "usesOwnApiKey", locale="en-GB") == {"usesOwnApiKey": False}
     payload = await user.mutate("updateUser", "user { usesOwnApiKey }", usesOwnApiKey=True)
@@ -327,7 +329,7 @@ async def test_a_key_is_tried_at_the_provider(serving: Serving, tmp_path: Path, 
         ids = {}
         for provider in ("openai", "anthropic"):
             config = await user.make("createProviderConfig", "providerConfig", "id", provider=provider, baseUrl=base)
-            ids[provider] = (await make(user, providerConfigId=config["id"]))["id"]
+            ids[provider] = (await make(user, providerConfigId=config["id"], server=base))["id"]
 
         async def outcome(provider: str = "openai") -> tuple[Any, ...]:
             data = (await user.data(tried, id=ids[provider]))["testProviderKey"]

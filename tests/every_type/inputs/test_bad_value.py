@@ -143,6 +143,8 @@ async def fresh_input(estate: Estate, mutation: Mutation) -> dict[str, Any]:
     values |= await estate.begin(mutation)
     if mutation.name == "updateMessage":
         values["id"] = estate.ids["Message"][1]  # without images and files, which would make content optional
+    if "server" in mutation.inputs:
+        values["server"] = mutation.values(ids)["server"]  # the configuration has a base URL
     if mutation.name == "signUp":
         values["email"] = f"{uuid.uuid4()}@example.org"
     return values | estate.credentials(mutation)

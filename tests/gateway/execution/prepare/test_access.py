@@ -133,11 +133,54 @@ def test_what_lies_beyond_the_object_needs_the_scope_to_read(selection: str, fra
     [
         proposed("toolExecution { id version toolName parameters status createdAt } userErrors { code field message }"),
         "mutation { createConversation(input: {}) { conversation { title averageResponseMs usage { requests } } } }",
-        'mutation { addTags(input: {id: "", tagIds: []}) { node { id ... on Conversation { title } } tags { name } } }',
+        'mutation { addTags(input: {id: "", tagIds: []}) { node { __typename id } tags { id version } } }',
+        'mutation { deleteTag(input: {id: ""}) { tag { id version updatedAt deletedAt } userErrors { message } } }',
     ],
 )
 def test_the_columns_of_the_object_and_what_follows_from_them_need_no_more(text: str) -> None:
     assert "read" not in {scope for each in access(text).requirements for scope in each.scopes}
+
+
+EXISTING = {
+    'removeReaction(input: {messageId: "", emoji: ""}) { message { content } }': "Message.content",
+    **{
+        f'{how}Tags(input: {{id: "", tagIds: []}}) {{ {shown} }}': column
+        for how in ("add", "remove", "set")
+        for shown, column in (
+            ("tags { name }", "Tag.name"),
+            ("node { id ... on Conversation { title } }", "Conversation.title"),
+            ("node { createdAt }", "Node.createdAt"),
+        )
+    },
+    **{
+        f'{verb}{cls}(input: {{id: ""}}) {{ {cls.lower()} {{ {column} }} }}': f"{cls}.{column}"
+        for verb in ("update", "delete", "restore")
+        for cls, column in (("Tag", "name"), ("Message", "content"), ("Conversation", "title"))
+    },
+}
+"""Mutations that return what was there before, and the field of it that they show."""
+
+
+@pytest.mark.parametrize("mutation", EXISTING)
+def test_what_others_wrote_in_an_object_needs_the_scope_to_read(mutation: str) -> None:
+    refused = f"{EXISTING[mutation]}, in the selection of Mutation.{mutation.split('(')[0]}, requires the scope read."
+    assert refused in refusal(f"mutation {{ {mutation} }}", "messages:write", "personal:write")
+    name, _, selection = mutation.partition(" { ")
+    spread = f"mutation {{ {name} {{ ...On }} }} fragment On on {name[0].upper()}{name.split('(')[0][1:]}Payload"
+    assert refused in refusal(f"{spread} {{ {selection}", "messages:write", "personal:write")
+    access(f"mutation {{ {mutation} }}").check(frozenset(["messages:write", "personal:write", "read"]))
+
+
+def test_each_use_of_a_fragment_counts_by_itself() -> None:
+    """The same columns of an object are the agent's own where it creates it."""
+    create, delete = (
+        f'{field}(input: {{{value}: ""}}) {{ tag {{ ...Name }} }}'
+        for field, value in (("createTag", "name"), ("deleteTag", "id"))
+    )
+    name = "fragment Name on Tag { name }"
+    access(f"mutation {{ {create} }} {name}").check(frozenset(["personal:write"]))
+    for both in (f"{create} {delete}", f"{delete} {create}"):
+        assert "Mutation.deleteTag" in refusal(f"mutation {{ {both} }} {name}", "personal:write")
 
 
 @pytest.mark.parametrize("field", ["feedCursor", "usage { requests }", "stats { messages }", "trash { nodes { id } }"])
