@@ -929,7 +929,7 @@ ALTER FUNCTION parley.approval_are_of(hosts text, host text) OWNER TO parley_own
 -- function approval_argument(jsonb)
 
 CREATE FUNCTION parley.approval_argument(value jsonb) RETURNS text
-    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$ SELECT CASE WHEN jsonb_typeof(value) IN ('string', 'number', 'boolean') THEN value #>> '{}' END $$;
 
 ALTER FUNCTION parley.approval_argument(value jsonb) OWNER TO parley_owner;
@@ -1119,7 +1119,10 @@ BEGIN
         value := regexp_replace(value, '(^|[\s=:])(\./)+', '\1', 'g');
         value := regexp_replace(value, '([^/\s])/(\.?)(?=\s|$)', '\1', 'g');
     END IF;
-    RETURN btrim(regexp_replace(regexp_replace(value, '[^\S\n]+', ' ', 'g'), ' ?\n ?', E'\n', 'g'), E' \n');
+    IF value ~ '  |[^\S ]' THEN
+        value := regexp_replace(regexp_replace(value, '[^\S\n]+', ' ', 'g'), ' ?\n ?', E'\n', 'g');
+    END IF;
+    RETURN btrim(value, E' \n');
 END
 $_$;
 
@@ -1196,18 +1199,10 @@ ALTER FUNCTION parley.approval_is_path(pattern text) OWNER TO parley_owner;
 -- function approval_is_unreadable(jsonb)
 
 CREATE FUNCTION parley.approval_is_unreadable(value jsonb) RETURNS boolean
-    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$ SELECT jsonb_typeof(value) IN ('object', 'array') OR char_length(value #>> '{}') > 16384 $$;
 
 ALTER FUNCTION parley.approval_is_unreadable(value jsonb) OWNER TO parley_owner;
-
--- function approval_keys(text, text[], text)
-
-CREATE FUNCTION parley.approval_keys(effect text, pointers text[], host text) RETURNS SETOF text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    AS $$ SELECT unnest(pointers || CASE WHEN host IS NOT NULL THEN ARRAY[CASE effect WHEN 'allow' THEN 'u' ELSE 'h' END] END) $$;
-
-ALTER FUNCTION parley.approval_keys(effect text, pointers text[], host text) OWNER TO parley_owner;
 
 -- function approval_label(text, jsonb, text)
 
@@ -1361,7 +1356,8 @@ DECLARE
     at timestamptz := clock_timestamp();
     folded_tool text := approval_fold(tool);
     oddity text := approval_oddity(tool);
-    hosts text := CASE WHEN pg_column_size(arguments) <= 1024 THEN approval_host_reading(arguments) END;
+    hosts text := CASE WHEN pg_column_size(arguments) <= 1024 THEN approval_read('h', arguments) END;
+    urls text := CASE WHEN pg_column_size(arguments) <= 1024 THEN approval_read('u', arguments) END;
 BEGIN
     RETURN (
         SELECT coalesce(string_agg(format(
@@ -1392,9 +1388,9 @@ BEGIN
                 LIMIT 100
             ) AS r
             CROSS JOIN LATERAL (
-                SELECT array_agg(k.key), array_agg(CASE k.key WHEN 'h' THEN hosts
-                    ELSE approval_read(k.key, approval_misses.arguments) END)
-                FROM approval_keys(r.effect, r.pointers, r.host) AS k (key)
+                SELECT '{h,u}' || r.pointers, ARRAY[hosts, urls] || ARRAY(
+                    SELECT approval_read(p.key, approval_misses.arguments)
+                    FROM unnest(r.pointers) WITH ORDINALITY AS p (key, n) ORDER BY p.n)
                 OFFSET 0
             ) AS a (keys, readings)
             CROSS JOIN LATERAL (
@@ -1442,9 +1438,17 @@ ALTER FUNCTION parley.approval_near_miss(key text, arguments jsonb, value text, 
 -- function approval_oddity(text, boolean)
 
 CREATE FUNCTION parley.approval_oddity(value text, is_path boolean DEFAULT false) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     AS $_$
-    SELECT CASE
+DECLARE
+    bare text := translate(value, '''"', '');
+BEGIN
+    -- Most texts are as simple as this, and regular expressions are costly.
+    IF value ~ '^[A-Za-z0-9 _.,/@+-]*$' AND strpos(value, '..') + strpos(value, '/proc') + strpos(value, '/dev') = 0
+        AND NOT (is_path AND strpos(value, ' ') + strpos(value, './') + strpos(value, '//') + strpos(value || '$', '.$') > 0) THEN
+        RETURN NULL;
+    END IF;
+    RETURN CASE
         WHEN value !~ '^[\u0020-\u007e]*$' AND (value IS NOT NFKC NORMALIZED OR value !~ (
             '^[\u0020-\u007e\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u0370-\u03ff\u0400-\u052f\u1e00-\u1eff\u3041-\u30ff'
             '\u3400-\u9fff\uac00-\ud7a3]*$'))
@@ -1465,8 +1469,8 @@ CREATE FUNCTION parley.approval_oddity(value text, is_path boolean DEFAULT false
         WHEN value !~ (
             '^(https?://[A-Za-z0-9_./:=,@+%?~-]*|'
             '([A-Za-z0-9 _./:=,@+%-]|[A-Za-z0-9]~|''[^''~]*''|"[^"~]*")*)$')
-            THEN 'contains a character that a shell may act on outside quotes, or an open quote' END
-    FROM translate(value, '''"', '') AS bare
+            THEN 'contains a character that a shell may act on outside quotes, or an open quote' END;
+END
 $_$;
 
 ALTER FUNCTION parley.approval_oddity(value text, is_path boolean) OWNER TO parley_owner;
@@ -1476,8 +1480,10 @@ ALTER FUNCTION parley.approval_oddity(value text, is_path boolean) OWNER TO parl
 CREATE FUNCTION parley.approval_path(path text) RETURNS text
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     AS $_$
-    SELECT regexp_replace(
-        regexp_replace(regexp_replace(path, '(?!^)/(\.?/)+|^/(\./)+', '/', 'g'), '(.)/\.?$', '\1'), '^\./(?=[^/]+/)', '')
+    SELECT CASE
+        WHEN path !~ '^\.|/\.?(/|$)' THEN path
+        ELSE regexp_replace(
+            regexp_replace(regexp_replace(path, '(?!^)/(\.?/)+|^/(\./)+', '/', 'g'), '(.)/\.?$', '\1'), '^\./(?=[^/]+/)', '') END
 $_$;
 
 ALTER FUNCTION parley.approval_path(path text) OWNER TO parley_owner;
@@ -1504,7 +1510,7 @@ BEGIN
     value := approval_argument(argument);
     IF kind IN ('d', 'e') THEN
         RETURN approval_readings(value, is_path => kind = 'e');
-    ELSIF approval_oddity(value, is_path => kind = 'p') IS NOT NULL OR (kind = 'w' AND value ~ '\s') THEN
+    ELSIF (kind IN ('p', 'w') AND strpos(value, ' ') > 0) OR approval_oddity(value, is_path => kind = 'p') IS NOT NULL THEN
         RETURN NULL;
     END IF;
     RETURN CASE WHEN kind = 'p' THEN approval_path(value) ELSE value END;
@@ -1526,11 +1532,12 @@ BEGIN
     IF strpos(value, '\') > 0 THEN
         whole := whole || E'\n' || approval_fold(value, slashes => true);
     END IF;
-    IF whole IS NULL OR (is_path AND whole ~ '\.\.(/|\s|$)|/proc/[^\s/]*/|/dev/(fd|std)') THEN
+    IF whole IS NULL OR (is_path AND strpos(whole, '..') + strpos(whole, '/proc/') + strpos(whole, '/dev/') > 0
+        AND whole ~ '\.\.(/|\s|$)|/proc/[^\s/]*/|/dev/(fd|std)') THEN
         RETURN E'\x04';
     END IF;
     texts := translate(whole, ';&|()<>', repeat(E'\n', 7));
-    IF whole ~ '[<>]' THEN
+    IF strpos(whole, '<') + strpos(whole, '>') > 0 THEN
         texts := texts || E'\n' || translate(
             regexp_replace(whole, ' ?[0-9]*[<>][<>&|!]* ?[^\s;&|()<>]* ?', ' ', 'g'), ';&|()', repeat(E'\n', 5));
     END IF;
@@ -1539,10 +1546,13 @@ BEGIN
     END IF;
     texts := concat_ws(
         E'\n', CASE WHEN strpos(texts, E'\n') > 0 THEN replace(whole, E'\n', ' ') END, texts,
-        CASE WHEN translate(value, E'\\''"`(){}[]=:,@!;&|<>$-%', '') <> value THEN regexp_replace(
+        CASE WHEN translate(value, E'\\''"`(){}[]=:,@!;&|<>$%', '') <> value OR whole ~ '(^| )-[a-z][a-z/]' THEN regexp_replace(
             approval_fold(translate(value, E'\\;&|<>()`''"$=:,@![]{}', repeat(E'\n', 12) || repeat(' ', 9))),
             '(^| )(-[a-z])(?=[a-z/])', '\1\2 ', 'g') END);
-    texts := E'\n ' || regexp_replace(regexp_replace(texts, ' *\n[ \n]*', E' \n ', 'g'), ' {2,}', ' ', 'g') || E' \n';
+    IF strpos(texts, E'\n') > 0 THEN
+        texts := regexp_replace(regexp_replace(texts, ' *\n[ \n]*', E' \n ', 'g'), ' {2,}', ' ', 'g');
+    END IF;
+    texts := E'\n ' || texts || E' \n';
     IF NOT is_path AND strpos(texts, '/') > 0 THEN
         texts := texts || regexp_replace(texts, ' [^ \n]*/(?=[^ /\n])', ' ', 'g');
     END IF;
@@ -1619,17 +1629,23 @@ BEGIN
             AND approval_inapplicable(r.conversation_id, r.expires_at, conversation, at) IS NULL
     ),
     argument AS MATERIALIZED (
-        SELECT k.key, approval_read(k.key, approval_rule_for.arguments) AS value
-        FROM (SELECT DISTINCT approval_keys(t.effect, t.pointers, t.host) FROM of_tool AS t) AS k (key)
+        SELECT k.key, r.value, r.value = E'\x04' OR r.value NOT LIKE E'\x05%' AS is_uncertain
+        FROM (
+            SELECT unnest(t.pointers) FROM of_tool AS t
+            UNION
+            SELECT CASE t.effect WHEN 'allow' THEN 'u' ELSE 'h' END FROM of_tool AS t WHERE t.host IS NOT NULL
+        ) AS k (key)
+        CROSS JOIN LATERAL (SELECT approval_read(k.key, approval_rule_for.arguments) OFFSET 0) AS r (value)
     ),
     -- Materialized, or the planner would ask approval_mismatch() about each rule of the tool.
     likely AS MATERIALIZED (
         SELECT t.*
         FROM of_tool AS t
         LEFT JOIN argument AS a ON a.key = t.pointers[1]
-        WHERE t.pointers = '{}' OR CASE
-            WHEN t.effect <> 'allow' THEN approval_may_match(a.value, t.likes[1])
-            ELSE a.value LIKE t.likes[1] OR (t.ignore_case AND lower(a.value) LIKE t.likes[1]) END
+        WHERE t.pointers = '{}'
+            OR a.value LIKE t.likes[1]
+            OR CASE WHEN t.effect = 'allow' THEN t.ignore_case AND lower(a.value) LIKE t.likes[1]
+                ELSE a.is_uncertain AND approval_may_match(a.value, t.likes[1]) END
     )
     SELECT
         f.id, f.effect, f.max_cost_usd,
@@ -13753,10 +13769,6 @@ REVOKE ALL ON FUNCTION parley.approval_is_path(pattern text) FROM PUBLIC;
 -- acl FUNCTION approval_is_unreadable(value jsonb)
 
 REVOKE ALL ON FUNCTION parley.approval_is_unreadable(value jsonb) FROM PUBLIC;
-
--- acl FUNCTION approval_keys(effect text, pointers text[], host text)
-
-REVOKE ALL ON FUNCTION parley.approval_keys(effect text, pointers text[], host text) FROM PUBLIC;
 
 -- acl FUNCTION approval_label(tool_name text, arguments jsonb, host text)
 

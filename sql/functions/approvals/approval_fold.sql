@@ -71,7 +71,10 @@ BEGIN
         value := regexp_replace(value, '(^|[\s=:])(\./)+', '\1', 'g');
         value := regexp_replace(value, '([^/\s])/(\.?)(?=\s|$)', '\1', 'g');
     END IF;
-    RETURN btrim(regexp_replace(regexp_replace(value, '[^\S\n]+', ' ', 'g'), ' ?\n ?', E'\n', 'g'), E' \n');
+    IF value ~ '  |[^\S ]' THEN
+        value := regexp_replace(regexp_replace(value, '[^\S\n]+', ' ', 'g'), ' ?\n ?', E'\n', 'g');
+    END IF;
+    RETURN btrim(value, E' \n');
 END
 $$;
 
@@ -93,11 +96,12 @@ BEGIN
     IF strpos(value, '\') > 0 THEN
         whole := whole || E'\n' || approval_fold(value, slashes => true);
     END IF;
-    IF whole IS NULL OR (is_path AND whole ~ '\.\.(/|\s|$)|/proc/[^\s/]*/|/dev/(fd|std)') THEN
+    IF whole IS NULL OR (is_path AND strpos(whole, '..') + strpos(whole, '/proc/') + strpos(whole, '/dev/') > 0
+        AND whole ~ '\.\.(/|\s|$)|/proc/[^\s/]*/|/dev/(fd|std)') THEN
         RETURN E'\x04';
     END IF;
     texts := translate(whole, ';&|()<>', repeat(E'\n', 7));
-    IF whole ~ '[<>]' THEN
+    IF strpos(whole, '<') + strpos(whole, '>') > 0 THEN
         texts := texts || E'\n' || translate(
             regexp_replace(whole, ' ?[0-9]*[<>][<>&|!]* ?[^\s;&|()<>]* ?', ' ', 'g'), ';&|()', repeat(E'\n', 5));
     END IF;
@@ -106,10 +110,13 @@ BEGIN
     END IF;
     texts := concat_ws(
         E'\n', CASE WHEN strpos(texts, E'\n') > 0 THEN replace(whole, E'\n', ' ') END, texts,
-        CASE WHEN translate(value, E'\\''"`(){}[]=:,@!;&|<>$-%', '') <> value THEN regexp_replace(
+        CASE WHEN translate(value, E'\\''"`(){}[]=:,@!;&|<>$%', '') <> value OR whole ~ '(^| )-[a-z][a-z/]' THEN regexp_replace(
             approval_fold(translate(value, E'\\;&|<>()`''"$=:,@![]{}', repeat(E'\n', 12) || repeat(' ', 9))),
             '(^| )(-[a-z])(?=[a-z/])', '\1\2 ', 'g') END);
-    texts := E'\n ' || regexp_replace(regexp_replace(texts, ' *\n[ \n]*', E' \n ', 'g'), ' {2,}', ' ', 'g') || E' \n';
+    IF strpos(texts, E'\n') > 0 THEN
+        texts := regexp_replace(regexp_replace(texts, ' *\n[ \n]*', E' \n ', 'g'), ' {2,}', ' ', 'g');
+    END IF;
+    texts := E'\n ' || texts || E' \n';
     IF NOT is_path AND strpos(texts, '/') > 0 THEN
         texts := texts || regexp_replace(texts, ' [^ \n]*/(?=[^ /\n])', ' ', 'g');
     END IF;

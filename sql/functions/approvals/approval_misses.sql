@@ -9,7 +9,8 @@ DECLARE
     at timestamptz := clock_timestamp();
     folded_tool text := approval_fold(tool);
     oddity text := approval_oddity(tool);
-    hosts text := CASE WHEN pg_column_size(arguments) <= 1024 THEN approval_host_reading(arguments) END;
+    hosts text := CASE WHEN pg_column_size(arguments) <= 1024 THEN approval_read('h', arguments) END;
+    urls text := CASE WHEN pg_column_size(arguments) <= 1024 THEN approval_read('u', arguments) END;
 BEGIN
     RETURN (
         SELECT coalesce(string_agg(format(
@@ -40,9 +41,9 @@ BEGIN
                 LIMIT 100
             ) AS r
             CROSS JOIN LATERAL (
-                SELECT array_agg(k.key), array_agg(CASE k.key WHEN 'h' THEN hosts
-                    ELSE approval_read(k.key, approval_misses.arguments) END)
-                FROM approval_keys(r.effect, r.pointers, r.host) AS k (key)
+                SELECT '{h,u}' || r.pointers, ARRAY[hosts, urls] || ARRAY(
+                    SELECT approval_read(p.key, approval_misses.arguments)
+                    FROM unnest(r.pointers) WITH ORDINALITY AS p (key, n) ORDER BY p.n)
                 OFFSET 0
             ) AS a (keys, readings)
             CROSS JOIN LATERAL (

@@ -2,8 +2,10 @@
 -- a shell looks for ./a and a in different places. Steps above are not resolved: approval_oddity() refuses them.
 CREATE OR REPLACE FUNCTION approval_path(path text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 AS $$
-    SELECT regexp_replace(
-        regexp_replace(regexp_replace(path, '(?!^)/(\.?/)+|^/(\./)+', '/', 'g'), '(.)/\.?$', '\1'), '^\./(?=[^/]+/)', '')
+    SELECT CASE
+        WHEN path !~ '^\.|/\.?(/|$)' THEN path
+        ELSE regexp_replace(
+            regexp_replace(regexp_replace(path, '(?!^)/(\.?/)+|^/(\./)+', '/', 'g'), '(.)/\.?$', '\1'), '^\./(?=[^/]+/)', '') END
 $$;
 
 -- Whether a pattern is one of paths: it has a slash, and is neither a URL nor a command of several words.

@@ -24,17 +24,23 @@ BEGIN
             AND approval_inapplicable(r.conversation_id, r.expires_at, conversation, at) IS NULL
     ),
     argument AS MATERIALIZED (
-        SELECT k.key, approval_read(k.key, approval_rule_for.arguments) AS value
-        FROM (SELECT DISTINCT approval_keys(t.effect, t.pointers, t.host) FROM of_tool AS t) AS k (key)
+        SELECT k.key, r.value, r.value = E'\x04' OR r.value NOT LIKE E'\x05%' AS is_uncertain
+        FROM (
+            SELECT unnest(t.pointers) FROM of_tool AS t
+            UNION
+            SELECT CASE t.effect WHEN 'allow' THEN 'u' ELSE 'h' END FROM of_tool AS t WHERE t.host IS NOT NULL
+        ) AS k (key)
+        CROSS JOIN LATERAL (SELECT approval_read(k.key, approval_rule_for.arguments) OFFSET 0) AS r (value)
     ),
     -- Materialized, or the planner would ask approval_mismatch() about each rule of the tool.
     likely AS MATERIALIZED (
         SELECT t.*
         FROM of_tool AS t
         LEFT JOIN argument AS a ON a.key = t.pointers[1]
-        WHERE t.pointers = '{}' OR CASE
-            WHEN t.effect <> 'allow' THEN approval_may_match(a.value, t.likes[1])
-            ELSE a.value LIKE t.likes[1] OR (t.ignore_case AND lower(a.value) LIKE t.likes[1]) END
+        WHERE t.pointers = '{}'
+            OR a.value LIKE t.likes[1]
+            OR CASE WHEN t.effect = 'allow' THEN t.ignore_case AND lower(a.value) LIKE t.likes[1]
+                ELSE a.is_uncertain AND approval_may_match(a.value, t.likes[1]) END
     )
     SELECT
         f.id, f.effect, f.max_cost_usd,
@@ -53,11 +59,6 @@ BEGIN
     ) AS f;
 END
 $$;
-
--- The keys of what a rule compares: see approval_read().
-CREATE OR REPLACE FUNCTION approval_keys(effect text, pointers text[], host text) RETURNS SETOF text LANGUAGE sql IMMUTABLE
-PARALLEL SAFE
-AS $$ SELECT unnest(pointers || CASE WHEN host IS NOT NULL THEN ARRAY[CASE effect WHEN 'allow' THEN 'u' ELSE 'h' END] END) $$;
 
 -- Why a rule does not apply in this conversation at this time; null if it does.
 CREATE OR REPLACE FUNCTION approval_inapplicable(
