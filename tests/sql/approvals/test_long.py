@@ -97,7 +97,9 @@ CALLS = "SELECT coalesce(sum(calls), 0) FROM pg_stat_xact_user_functions WHERE f
 """How often a text has been put in the form in which DENY and ASK rules compare it, which takes longest."""
 
 
-async def test_each_text_is_read_once_however_many_rules_compare_it(user: Client, superuser: asyncpg.Connection) -> None:
+async def test_each_text_is_read_once_however_many_rules_compare_it(
+    user: Client, superuser: asyncpg.Connection
+) -> None:
     parameters = json.dumps({"x": "$x;sudo -a", "y": ["e.$x", {"z": "a"}]})
     spent = []
     async with superuser.transaction():
