@@ -1465,7 +1465,7 @@ BEGIN
         WHEN is_path AND value !~ '^([A-Za-z]:(?=/))?([^\u0020-\u007e]|[A-Za-z0-9_./=,@+%-]|[A-Za-z0-9]~)*$'
             THEN 'contains a character that a path must not have'
         WHEN is_path THEN NULL
-        WHEN value ~ '(^|[\s=:])=' THEN 'contains = at the beginning of a word'
+        WHEN bare ~ '(^|[\s=:])=|(^|\s)%' THEN 'contains = or % at the beginning of a word'
         WHEN value !~ (
             '^(https?://[A-Za-z0-9_./:=,@+%?~-]*|'
             '([A-Za-z0-9 _./:=,@+%-]|[A-Za-z0-9]~|''[^''~]*''|"[^"~]*")*)$')

@@ -157,8 +157,8 @@ class AutoApprovalRuleInput:
     An `ALLOW` rule matches only texts that mean the same in every shell: letters and digits of ASCII, spaces and
     `- _ . / : = , @ + %`, `~` after a letter or a digit, and in single or double quotes also letters of other alphabets
     and `( ) [ ] { } * ? # ^`. It never matches `..` as a directory, `;`, `&`, `|`, `<`, `>`, `$`, `!`, backticks,
-    backslashes, line ends, encoded characters, `/proc`, `/dev`, `=` at the beginning of a word, an object, a list, or
-    more than 16,384 characters. A path may contain letters of other alphabets, but no spaces and quotes, and a URL that
+    backslashes, line ends, encoded characters, `/proc`, `/dev`, `=` and `%` at the beginning of a word, an object, a
+    list, or more than 16,384 characters. A path may contain letters of other alphabets, but no spaces and quotes, and a URL that
     is the whole argument a `?`. All else waits for a person.
 
     `ASK` and `DENY` rules compare what the argument may mean, and when in doubt they match. Their patterns may begin at

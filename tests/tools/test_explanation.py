@@ -50,7 +50,7 @@ async def explained(user: Client, tool: str = "bash", **values: Any) -> str:
         ("ls *", "ls %2e%2e", "contains an encoded character"),
         ("ls *", "ls {a,b}", "contains a character that a shell may act on"),
         ("ls*", "ls -l", "has a space, and the pattern has none"),
-        ("ls *", "ls =a", "contains = at the beginning of a word"),
+        ("ls *", "ls =a", "contains = or % at the beginning of a word"),
         ("ls *", "ls ../x", "contains .. as a directory"),
         ("ls *", "ls .*", "contains a character that a shell may act on"),
         ("ls *", "ls a # b", "contains a character that a shell may act on"),

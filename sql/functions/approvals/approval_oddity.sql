@@ -1,8 +1,8 @@
 -- What keeps a text from being matched by an ALLOW rule; null if nothing does. Only what means itself in each shell and file
 -- system is matched:
 --
--- * letters and digits of ASCII and - _ . / : , @ + anywhere; ~ after a letter or digit (HEAD~2); = within a word, because
---   zsh replaces =ls; one %, unless it encodes a character;
+-- * letters and digits of ASCII and - _ . / : , @ + anywhere; ~ after a letter or digit (HEAD~2); = and one % within a word,
+--   because zsh replaces =ls and fish %self, unless the % encodes a character;
 -- * within quotes also parentheses, brackets, braces, wildcards, #, ^ and letters of the common alphabets that need no quotes to
 --   look like themselves;
 -- * in a URL that is all of the text, also ?;
@@ -38,7 +38,7 @@ BEGIN
         WHEN is_path AND value !~ '^([A-Za-z]:(?=/))?([^\u0020-\u007e]|[A-Za-z0-9_./=,@+%-]|[A-Za-z0-9]~)*$'
             THEN 'contains a character that a path must not have'
         WHEN is_path THEN NULL
-        WHEN value ~ '(^|[\s=:])=' THEN 'contains = at the beginning of a word'
+        WHEN bare ~ '(^|[\s=:])=|(^|\s)%' THEN 'contains = or % at the beginning of a word'
         WHEN value !~ (
             '^(https?://[A-Za-z0-9_./:=,@+%?~-]*|'
             '([A-Za-z0-9 _./:=,@+%-]|[A-Za-z0-9]~|''[^''~]*''|"[^"~]*")*)$')
