@@ -1898,6 +1898,8 @@ CREATE FUNCTION parley.auto_approval_rules_compile() RETURNS trigger
 DECLARE
     allows boolean := NEW.effect = 'allow';
     mistake text := approval_arguments_mistake(NEW.arguments);
+    -- A rule refuses names that are too long.
+    folded_tool text := coalesce(approval_fold(NEW.tool_name), NEW.tool_name);
     pointer text;
     pattern text;
 BEGIN
@@ -1906,8 +1908,8 @@ BEGIN
         RAISE invalid_parameter_value USING CONSTRAINT = 'auto_approval_rules_arguments_shape',
             TABLE = 'auto_approval_rules', MESSAGE = mistake;
     END IF;
-    NEW.tool_key := CASE WHEN strpos(NEW.tool_name, '*') > 0 THEN '*' ELSE approval_fold(NEW.tool_name) END;
-    NEW.tool_like := approval_like(CASE WHEN allows THEN NEW.tool_name ELSE approval_fold(NEW.tool_name) END);
+    NEW.tool_key := CASE WHEN strpos(NEW.tool_name, '*') > 0 THEN '*' ELSE folded_tool END;
+    NEW.tool_like := approval_like(CASE WHEN allows THEN NEW.tool_name ELSE folded_tool END);
     NEW.pointers := '{}';
     NEW.likes := '{}';
     NEW.regexes := '{}';

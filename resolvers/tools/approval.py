@@ -158,8 +158,8 @@ class AutoApprovalRuleInput:
     `- _ . / : = , @ + %`, `~` after a letter or a digit, and in single or double quotes also letters of other alphabets
     and `( ) [ ] { } * ? # ^`. It never matches `..` as a directory, `;`, `&`, `|`, `<`, `>`, `$`, `!`, backticks,
     backslashes, line ends, encoded characters, `/proc`, `/dev`, `=` and `%` at the beginning of a word, an object, a
-    list, or more than 16,384 characters. A path may contain letters of other alphabets, but no spaces and quotes, and a URL that
-    is the whole argument a `?`. All else waits for a person.
+    list, or more than 16,384 characters. A path may contain letters of other alphabets, but no spaces and quotes, and a
+    URL that is the whole argument a `?`. All else waits for a person.
 
     `ASK` and `DENY` rules compare what the argument may mean, and when in doubt they match. Their patterns may begin at
     each word, so `rm *` also matches `sudo rm x`, `rm` and `echo rm x`. They ignore case, quotes, spaces and
