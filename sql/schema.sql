@@ -972,10 +972,23 @@ $$;
 
 ALTER FUNCTION parley.agent_tokens_stay_revoked() OWNER TO parley_owner;
 
+-- function approval_are_of(text, text)
+
+CREATE FUNCTION parley.approval_are_of(hosts text, host text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$
+    SELECT CASE WHEN host NOT LIKE '*.%' THEN hosts = lower(host)
+        ELSE hosts !~ '(^|[. ])xn--' AND NOT EXISTS (
+            SELECT FROM string_to_array(hosts, ' ') AS h (each), unnest(each) AS one
+            WHERE NOT (right(one, length(host) - 1) = lower(substr(host, 2)) AND length(one) > length(host) - 1)) END
+$$;
+
+ALTER FUNCTION parley.approval_are_of(hosts text, host text) OWNER TO parley_owner;
+
 -- function approval_argument(jsonb)
 
 CREATE FUNCTION parley.approval_argument(value jsonb) RETURNS text
-    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$ SELECT CASE WHEN jsonb_typeof(value) IN ('string', 'number', 'boolean') THEN value #>> '{}' END $$;
 
 ALTER FUNCTION parley.approval_argument(value jsonb) OWNER TO parley_owner;
@@ -1018,20 +1031,6 @@ END
 $_$;
 
 ALTER FUNCTION parley.approval_arguments_mistake(arguments jsonb) OWNER TO parley_owner;
-
--- function approval_beginnings(text)
-
-CREATE FUNCTION parley.approval_beginnings(readings text) RETURNS text[]
-    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-    AS $_$
-    SELECT CASE WHEN translate(readings, '$`?*[{', '') <> readings THEN ARRAY(
-        SELECT m[1]
-        FROM regexp_matches(readings, '\n(?![*] )([^\n$`?*[{]*)(?:[$`?*]|[[{](?=[^ [\n]))', 'g') AS m
-        UNION
-        SELECT '/' WHERE readings ~ '\n(?:[$`]|[{](?=[^ \n]))') END
-$_$;
-
-ALTER FUNCTION parley.approval_beginnings(readings text) OWNER TO parley_owner;
 
 -- function approval_decide(uuid, uuid, text, jsonb, numeric, boolean)
 
@@ -1127,56 +1126,45 @@ $$;
 
 ALTER FUNCTION parley.approval_decide(owner_id uuid, conversation uuid, tool text, arguments jsonb, estimate numeric, explains boolean) OWNER TO parley_owner;
 
--- function approval_exact(jsonb, boolean)
+-- function approval_expanded(text, boolean)
 
-CREATE FUNCTION parley.approval_exact(value jsonb, is_path boolean) RETURNS text
-    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-    AS $$
-    SELECT CASE WHEN NOT approval_is_unreadable(value) AND approval_is_plain(a, is_path)
-        THEN CASE WHEN is_path THEN approval_path(a) ELSE a END END
-    FROM approval_argument(value) AS a
-$$;
+CREATE FUNCTION parley.approval_expanded(commands text, is_path boolean) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+    AS $_$
+BEGIN
+    commands := E'\n ' || regexp_replace(commands, ' *\n *', E' \n ', 'g') || E' \n';
+    IF NOT is_path THEN
+        commands := commands || regexp_replace(
+            regexp_replace(commands, ' [^ \n]*/(?=[^ /\n])', ' ', 'g'), '[$`]|\{(?=[^ \n])', '?', 'g');
+    END IF;
+    commands := regexp_replace(commands, '[?]|\[(?=[^ [\n])|(?<! )\*|\*(?! )', E'\x03', 'g');
+    commands := regexp_replace(commands, '[$`]|\{(?=[^ \n])', E'\x03\x02', 'g');
+    -- A command begins after what starts one.
+    commands := regexp_replace(
+        commands,
+        '( (?:sudo|doas|env|command|exec|nohup|time|nice|eval|xargs|then|do|else|elif|if|while|until|!|[a-z]*sh)'
+        '(?: -[^ \n]+)*)(?= \x03)', E'\\1 \n', 'g');
+    RETURN (
+        SELECT string_agg(DISTINCT m[1], '')
+        FROM regexp_matches(commands, '((?:^|\n)?[^\n\x02\x03]*\x03\x02?)', 'g') AS m);
+END
+$_$;
 
-ALTER FUNCTION parley.approval_exact(value jsonb, is_path boolean) OWNER TO parley_owner;
+ALTER FUNCTION parley.approval_expanded(commands text, is_path boolean) OWNER TO parley_owner;
 
 -- function approval_fold(text, boolean)
 
 CREATE FUNCTION parley.approval_fold(value text, slashes boolean DEFAULT false) RETURNS text
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
     AS $_$
-DECLARE
-    code text;
 BEGIN
-    IF value !~ '^[\u0020-\u007e]*$' THEN
-        value := regexp_replace(value, '[\u000a-\u000d\u0085\u2028\u2029]', E'\n', 'g');
-        value := approval_visible(normalize(value, NFKC));
-    END IF;
-    -- Letters of Cyrillic and Greek that look like Latin ones, other slashes, hyphens and full stops.
-    value := translate(
-        lower(value),
-        E'\u0430\u0432\u0435\u0451\u0456\u0457\u0458\u043a\u043c\u043d\u043e\u0440\u0441\u0442\u0443\u0445\u0455'
-        '\u04bb\u0501\u051b\u051d\u0410\u0412\u0415\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0423\u0425\u0405'
-        '\u0406\u0408\u0261\u0251\u0269\u0131\u03b1\u03b3\u03b9\u03ba\u03bd\u03bf\u03c1\u03c4\u03c5\u03c7\u0391'
-        '\u0392\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5\u03a7\u2215\u2044\u29f8\u2010'
-        '\u2011\u2013\u2014\u2212\u3002',
-        'abeeiijkmhopctyxshdqwabekmhopctyxsijgaiiayikvoptuxabezhikmnoptyx///-----.');
-    FOR n IN 1 .. 2 LOOP
-        EXIT WHEN strpos(value, '%') + strpos(value, '\') = 0;
-        FOREACH code IN ARRAY ARRAY(
-            SELECT DISTINCT m[1] FROM regexp_matches(value, '((?:%|\\x|\\u00)[0-9a-f]{2}|\\[0-3][0-7]{2})', 'g') AS m) LOOP
-            value := replace(value, code, coalesce(nullif(lower(chr(greatest(
-                CASE
-                    WHEN code ~ '^\\[0-7]'
-                        THEN substr(code, 2, 1)::integer * 64 + substr(code, 3, 1)::integer * 8 + right(code, 1)::integer
-                    ELSE ('x' || right(code, 2))::bit(8)::integer END, 1))), E'\x01'), ' '));
-        END LOOP;
-    END LOOP;
+    value := approval_letters(value, 16384);
     IF strpos(value, '$') > 0 THEN
-        value := regexp_replace(value, '\$(\{ifs[^}]*\}|ifs\M)', ' ', 'g');
+        value := regexp_replace(value, '\$(\{ifs[^}\s]*\}|ifs\M)', ' ', 'g');
         value := regexp_replace(value, '\$(\{home\}|home\M)', '~', 'g');
         -- What the escapes left in $'...' mean is not known.
-        value := regexp_replace(value, '\$''[^'']*\\[^'']*''', '$', 'g');
-        value := regexp_replace(value, '\$(?=[''"])|\$[@*]|\$\{[@*!][^}]*\}', '', 'g');
+        value := regexp_replace(value, '\$''[^''\\]*\\[^'']*''', '$', 'g');
+        value := regexp_replace(value, '\$(?=[''"])|\$[@*]|\$\{[@*!][^}\s]*\}', '', 'g');
     END IF;
     IF strpos(value, '\') > 0 THEN
         value := regexp_replace(value, '\\\n', '', 'g');
@@ -1184,68 +1172,67 @@ BEGIN
     END IF;
     value := translate(value, '''"', '');
     IF strpos(value, '/') > 0 THEN
-        value := regexp_replace(value, '\mfile:/+(?:(?:localhost|127[0-9.]*|\[[^]/]*\])/+)?', '/', 'g');
+        value := regexp_replace(value, '\mfile:(?://[^/\s]*)?/+', '/', 'g');
         value := regexp_replace(value, '(^|[\s=])[a-z]:(?=/)', '\1', 'g');
         value := regexp_replace(value, '/(\.?/)+', '/', 'g');
         value := regexp_replace(value, '(^|[\s=:])(\./)+', '\1', 'g');
-        IF value ~ '(^|[^.])\.\.|/proc/|/dev/fd' THEN
-            value := (
-                SELECT string_agg(CASE WHEN strpos(m[1], '/') > 0 THEN approval_steps(m[1]) ELSE m[1] END, '' ORDER BY n)
-                FROM regexp_matches(value, '([^\s=:;&|<>`]+|[\s=:;&|<>`]+)', 'g') WITH ORDINALITY AS w (m, n));
-        END IF;
         value := regexp_replace(value, '([^/\s])/(\.?)(?=\s|$)', '\1', 'g');
     END IF;
-    RETURN btrim(regexp_replace(regexp_replace(value, '[^\S\n]+', ' ', 'g'), ' ?\n ?', E'\n', 'g'), E' \n');
+    IF value ~ '  |[^\S ]' THEN
+        value := regexp_replace(regexp_replace(value, '[^\S\n]+', ' ', 'g'), ' ?\n ?', E'\n', 'g');
+    END IF;
+    RETURN btrim(value, E' \n');
 END
 $_$;
 
 ALTER FUNCTION parley.approval_fold(value text, slashes boolean) OWNER TO parley_owner;
 
--- function approval_host_mismatch(jsonb, text)
+-- function approval_host_reading(jsonb)
 
-CREATE FUNCTION parley.approval_host_mismatch(arguments jsonb, host text) RETURNS text
+CREATE FUNCTION parley.approval_host_reading(arguments jsonb) RETURNS text
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
     AS $_$
 DECLARE
-    value text;
-    must_be boolean;
-    named text;
-    are boolean := false;
+    texts text;
+    globs text[];
 BEGIN
-    host := lower(host);
-    -- A number may be an IPv4 address.
-    IF pg_column_size(arguments) > 262144 OR arguments @? 'strict $.** ? (@.type() == "number" && @ >= 16777216)' THEN
-        RETURN 'the arguments have more than 256 KiB, or a number that may be an address';
+    IF pg_column_size(arguments) > 262144 THEN
+        RETURN E'\x04';
     END IF;
-    FOR value, must_be IN
-        SELECT t, false FROM approval_texts(arguments) AS t
-        UNION ALL
-        SELECT m ->> 'key', false FROM approval_members(arguments) AS m
-        UNION ALL
-        SELECT t #>> '{}', true
-        FROM approval_members(arguments) AS m
-        CROSS JOIN jsonb_path_query(m -> 'value', 'strict $.** ? (@.type() == "string" || @.type() == "number")') AS t
-        WHERE m ->> 'key' ~* '(ur[il]|host|hostname|proxy|server|endpoint|domain|origin|href|address|upstream|webhook|callback)s?$'
-    LOOP
-        CONTINUE WHEN NOT must_be AND normalize(approval_visible(value), NFKC) !~* (
-            ':\s*[/\\]|^\s*[/\\]{2}|^\s*[a-z][a-z0-9+.-]*:\S|^\s*(https?|wss?|ftp|file|javascript|data|blob|view-source)\s*:'
-            '|(^|[^\w/.-])[\w-]+(\.[\w-]|:[0-9]|@)|\[[0-9a-f]*:|(^|[^\w:])[0-9a-f]*:[0-9a-f]*:'
-            '|(^|[^\w.-])(localhost|0x[0-9a-f]+|[0-9]{8,})($|[^\w-])|^\s*0[0-7]*\s*$');
-        named := substring(
-            value FROM '^https?://([a-z0-9-]+(?:\.[a-z0-9-]+)*)(?:/[A-Za-z0-9._~!*()+,=:@/-]*)?'
-            '(?:\?(?:[A-Za-z0-9._~!*()+,=:@/?-]|&(?=[A-Za-z0-9_.-]+=)|%[2-9A-Fa-f][0-9A-Fa-f])*)?(?:#[A-Za-z0-9._=/-]*)?$');
-        are := CASE
-            WHEN host LIKE '*.%' THEN right(named, length(host) - 1) = substr(host, 2) AND named !~ '(^|\.)xn--'
-            ELSE named = host END;
-        IF are IS NOT TRUE THEN
-            RETURN format('%s is no plain URL of %s', to_json(left(value, 100)), host);
+    texts := (
+        SELECT string_agg(t.value, ' ')
+        FROM (
+            SELECT t #>> '{}' FROM jsonb_path_query(arguments, 'strict $.** ? (@.type() == "string")') AS t
+            UNION ALL
+            SELECT m ->> 'key' FROM jsonb_path_query(arguments, 'strict $.** ? (@.type() == "object").keyvalue()') AS m
+        ) AS t (value));
+    IF texts IS NULL THEN
+        RETURN NULL;
+    END IF;
+    texts := approval_letters(texts, 131072);
+    IF texts IS NULL THEN
+        RETURN E'\x04';
+    END IF;
+    texts := translate(texts, E'''"\\', '');
+    texts := concat_ws(' ', texts, CASE WHEN texts ~ E'[\t\n\r]' THEN translate(texts, E'\t\n\r', '') END);
+    IF translate(texts, '$`*?{[', '') <> texts THEN
+        globs := ARRAY(
+            SELECT DISTINCT regexp_replace(
+                regexp_replace(replace(m[1], '_', '\_'), '\{.*\}|\[.*\]|[$`*{}[\]]+', '%', 'g'), '\?', '_', 'g')
+            FROM regexp_matches(
+                regexp_replace(texts, '\$\{?[a-z0-9_]+\}?', '$', 'g'), '([^\s/:@<>|;&=#()]+)', 'g') AS m
+            WHERE length(m[1]) <= 300 AND m[1] ~ '\.' AND m[1] ~ '[$`*?{[]' AND m[1] ~ '[a-z0-9].*[a-z0-9]'
+            LIMIT 1001);
+        IF cardinality(globs) > 1000 THEN
+            RETURN E'\x04';
         END IF;
-    END LOOP;
-    RETURN CASE WHEN NOT are THEN 'the arguments contain no URL' END;
+    END IF;
+    -- One space between names, so that a name is found without a regular expression.
+    RETURN ' ' || replace(regexp_replace(texts, '[^a-z0-9.-]+', ' ', 'g'), '.', ' . ') || E' \n' || coalesce(array_to_string(globs, ' '), '');
 END
 $_$;
 
-ALTER FUNCTION parley.approval_host_mismatch(arguments jsonb, host text) OWNER TO parley_owner;
+ALTER FUNCTION parley.approval_host_reading(arguments jsonb) OWNER TO parley_owner;
 
 -- function approval_inapplicable(uuid, timestamp with time zone, uuid, timestamp with time zone)
 
@@ -1260,19 +1247,6 @@ $$;
 
 ALTER FUNCTION parley.approval_inapplicable(of_conversation uuid, expires_at timestamp with time zone, conversation uuid, at timestamp with time zone) OWNER TO parley_owner;
 
--- function approval_is_grouped(text, boolean)
-
-CREATE FUNCTION parley.approval_is_grouped(value text, is_path boolean) RETURNS boolean
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    AS $$
-    SELECT CASE
-        WHEN is_path THEN value ~ '\s'
-            OR regexp_replace(value, '\([A-Za-z0-9_-]+\)(?=[A-Za-z0-9_./-])|\{[A-Za-z0-9_-]+\}', '', 'g') ~ '[(){}]'
-        ELSE regexp_replace(value, '''[^'']*''|"[^"]*"|@\{[0-9a-z-]+\}', '', 'g') ~ '[(){}]' END
-$$;
-
-ALTER FUNCTION parley.approval_is_grouped(value text, is_path boolean) OWNER TO parley_owner;
-
 -- function approval_is_path(text)
 
 CREATE FUNCTION parley.approval_is_path(pattern text) RETURNS boolean
@@ -1281,18 +1255,10 @@ CREATE FUNCTION parley.approval_is_path(pattern text) RETURNS boolean
 
 ALTER FUNCTION parley.approval_is_path(pattern text) OWNER TO parley_owner;
 
--- function approval_is_plain(text, boolean)
-
-CREATE FUNCTION parley.approval_is_plain(value text, is_path boolean DEFAULT false) RETURNS boolean
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    AS $$ SELECT approval_oddity(value, is_path) IS NULL $$;
-
-ALTER FUNCTION parley.approval_is_plain(value text, is_path boolean) OWNER TO parley_owner;
-
 -- function approval_is_unreadable(jsonb)
 
 CREATE FUNCTION parley.approval_is_unreadable(value jsonb) RETURNS boolean
-    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$ SELECT jsonb_typeof(value) IN ('object', 'array') OR char_length(value #>> '{}') > 16384 $$;
 
 ALTER FUNCTION parley.approval_is_unreadable(value jsonb) OWNER TO parley_owner;
@@ -1308,6 +1274,52 @@ $$;
 
 ALTER FUNCTION parley.approval_label(tool_name text, arguments jsonb, host text) OWNER TO parley_owner;
 
+-- function approval_letters(text, integer)
+
+CREATE FUNCTION parley.approval_letters(value text, most integer) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+    AS $_$
+DECLARE
+    code text;
+BEGIN
+    IF char_length(value) > most THEN
+        RETURN NULL;
+    END IF;
+    IF value !~ '^[\u0020-\u007e]*$' THEN
+        value := regexp_replace(value, '[\u000a-\u000d\u0085\u2028\u2029]', E'\n', 'g');
+        value := approval_visible(normalize(value, NFKC));
+        value := regexp_replace(value, '[\u00df\u1e9e]', 'ss', 'g');
+        IF char_length(value) > most THEN
+            RETURN NULL;
+        END IF;
+    END IF;
+    -- Letters of Cyrillic and Greek that look like Latin ones, other slashes, hyphens and full stops.
+    value := translate(
+        lower(value),
+        E'\u0430\u0432\u0435\u0451\u0456\u0457\u0458\u043a\u043c\u043d\u043e\u0440\u0441\u0442\u0443\u0445\u0455'
+        '\u04bb\u0501\u051b\u051d\u0410\u0412\u0415\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0423\u0425\u0405'
+        '\u0406\u0408\u0261\u0251\u0269\u0131\u03b1\u03b3\u03b9\u03ba\u03bd\u03bf\u03c1\u03c4\u03c5\u03c7\u0391'
+        '\u0392\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5\u03a7\u2215\u2044\u29f8\u2010'
+        '\u2011\u2013\u2014\u2212\u3002',
+        'abeeiijkmhopctyxshdqwabekmhopctyxsijgaiiayikvoptuxabezhikmnoptyx///-----.');
+    FOR n IN 1 .. 2 LOOP
+        EXIT WHEN strpos(value, '%') + strpos(value, '\') = 0;
+        value := regexp_replace(value, '%[89a-f][0-9a-f]', '', 'g');
+        FOREACH code IN ARRAY ARRAY(
+            SELECT DISTINCT m[1] FROM regexp_matches(value, '((?:%|\\x|\\u00)[0-7][0-9a-f]|\\[01][0-7]{2})', 'g') AS m) LOOP
+            value := replace(value, code, coalesce(nullif(lower(chr(greatest(
+                CASE
+                    WHEN code ~ '^\\[0-7]'
+                        THEN substr(code, 2, 1)::integer * 64 + substr(code, 3, 1)::integer * 8 + right(code, 1)::integer
+                    ELSE ('x' || right(code, 2))::bit(8)::integer END, 1))), E'\x01'), ' '));
+        END LOOP;
+    END LOOP;
+    RETURN value;
+END
+$_$;
+
+ALTER FUNCTION parley.approval_letters(value text, most integer) OWNER TO parley_owner;
+
 -- function approval_like(text)
 
 CREATE FUNCTION parley.approval_like(pattern text) RETURNS text
@@ -1319,75 +1331,80 @@ $$;
 
 ALTER FUNCTION parley.approval_like(pattern text) OWNER TO parley_owner;
 
--- function approval_may_begin(text, text[])
+-- function approval_may_match(text, text)
 
-CREATE FUNCTION parley.approval_may_begin(pattern_like text, beginnings text[]) RETURNS boolean
-    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+CREATE FUNCTION parley.approval_may_match(reading text, pattern_like text) RETURNS boolean
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
     AS $$
-    SELECT EXISTS (
-        SELECT FROM unnest(beginnings) AS b (beginning)
-        CROSS JOIN regexp_replace(
-            substring(pattern_like FROM '^%\n((?:[^%_\\\n]|\\.)*)'), '\\(.)', '\1', 'g') AS p (literal)
-        WHERE literal <> '' AND starts_with(literal, beginning) AND (beginning <> '' OR literal NOT LIKE '/%'))
+DECLARE
+    expanded text;
+    literal text;
+BEGIN
+    IF reading = E'\x04' OR reading LIKE pattern_like THEN
+        RETURN true;
+    ELSIF reading LIKE E'\x05%' THEN
+        RETURN false;
+    END IF;
+    expanded := split_part(reading, E'\x05', 1);
+    literal := regexp_replace(substring(pattern_like FROM '^% ((?:[^%_\\\n]|\\.)*)'), '\\(.)', '\1', 'g');
+    IF literal = '' THEN
+        RETURN false;
+    ELSIF strpos(expanded, CASE WHEN literal LIKE '/%' THEN E'\n \x03\x02' ELSE E'\n \x03' END) > 0 THEN
+        RETURN true;
+    END IF;
+    FOR n IN 1 .. length(literal) LOOP
+        EXIT WHEN strpos(expanded, ' ' || left(literal, n)) = 0;
+        IF strpos(expanded, ' ' || left(literal, n) || E'\x03') > 0 THEN
+            RETURN true;
+        END IF;
+    END LOOP;
+    RETURN false;
+END
 $$;
 
-ALTER FUNCTION parley.approval_may_begin(pattern_like text, beginnings text[]) OWNER TO parley_owner;
+ALTER FUNCTION parley.approval_may_match(reading text, pattern_like text) OWNER TO parley_owner;
 
--- function approval_members(jsonb)
+-- function approval_mentions(text, text)
 
-CREATE FUNCTION parley.approval_members(value jsonb) RETURNS SETOF jsonb
-    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-    AS $_$ SELECT jsonb_path_query(value, 'strict $.** ? (@.type() == "object").keyvalue()') $_$;
+CREATE FUNCTION parley.approval_mentions(reading text, host text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT coalesce(
+        reading = E'\x04' OR strpos(reading, ' ' || replace(named, '.', ' . ') || ' ') > 0
+        OR (reading NOT LIKE E'%\n' AND EXISTS (
+            SELECT FROM unnest(string_to_array(split_part(reading, E'\n', 2), ' ')) AS glob WHERE named LIKE glob)), false)
+    FROM regexp_replace(lower(host), '^\*\.', '') AS named
+$$;
 
-ALTER FUNCTION parley.approval_members(value jsonb) OWNER TO parley_owner;
+ALTER FUNCTION parley.approval_mentions(reading text, host text) OWNER TO parley_owner;
 
--- function approval_mentions(jsonb, text)
+-- function approval_mismatch(text, boolean, text[], text[], text[], text, text[], text[], jsonb)
 
-CREATE FUNCTION parley.approval_mentions(arguments jsonb, host text) RETURNS boolean
-    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-    AS $_$
-    SELECT pg_column_size(arguments) > 262144 OR EXISTS (
-        SELECT FROM (
-            SELECT approval_texts(arguments) UNION ALL SELECT approval_members(arguments) ->> 'key'
-        ) AS t (value)
-        WHERE approval_fold(value) ~ (
-            '(^|[^a-z0-9-])' || replace(regexp_replace(lower(host), '^\*\.', ''), '.', '\.') || '($|[^a-z0-9-])'))
-$_$;
-
-ALTER FUNCTION parley.approval_mentions(arguments jsonb, host text) OWNER TO parley_owner;
-
--- function approval_mismatch(text, boolean, text[], boolean[], text[], text[], text, jsonb)
-
-CREATE FUNCTION parley.approval_mismatch(effect text, ignore_case boolean, pointers text[], paths boolean[], likes text[], regexes text[], host text, arguments jsonb) RETURNS text
+CREATE FUNCTION parley.approval_mismatch(effect text, ignore_case boolean, pointers text[], likes text[], regexes text[], host text, keys text[], readings text[], arguments jsonb) RETURNS text
     LANGUAGE plpgsql IMMUTABLE COST 10000 PARALLEL SAFE
     AS $$
 DECLARE
-    argument jsonb;
     value text;
 BEGIN
     FOR n IN 1 .. cardinality(pointers) LOOP
-        argument := arguments #> pointers[n]::text[];
-        IF effect = 'allow' THEN
-            value := approval_exact(argument, paths[n]);
-            value := CASE WHEN ignore_case THEN lower(value) ELSE value END;
-        ELSE
-            CONTINUE WHEN approval_is_unreadable(argument);
-            value := approval_readings(approval_argument(argument));
-            CONTINUE WHEN approval_may_begin(likes[n], approval_beginnings(value));
-        END IF;
-        IF value IS NULL OR value NOT LIKE likes[n] OR value !~ regexes[n] THEN
-            RETURN coalesce('/' || array_to_string(pointers[n]::text[], '/') || ' '
-                || CASE WHEN effect = 'allow' THEN approval_near_miss(argument, value, paths[n], likes[n]) END, '');
+        value := readings[array_position(keys, pointers[n])];
+        CONTINUE WHEN effect <> 'allow' AND approval_may_match(value, likes[n]);
+        value := CASE WHEN ignore_case THEN lower(value) ELSE value END;
+        IF effect <> 'allow' OR value IS NULL OR value NOT LIKE likes[n] OR value !~ regexes[n] THEN
+            RETURN coalesce('/' || array_to_string(substr(pointers[n], 2)::text[], '/') || ' '
+                || CASE WHEN effect = 'allow' THEN approval_near_miss(pointers[n], arguments, value, likes[n]) END, '');
         END IF;
     END LOOP;
     RETURN CASE
         WHEN host IS NULL THEN NULL
-        WHEN effect = 'allow' THEN approval_host_mismatch(arguments, host)
-        WHEN NOT approval_mentions(arguments, host) THEN '' END;
+        WHEN effect <> 'allow' THEN CASE
+            WHEN NOT approval_mentions(readings[array_position(keys, 'h')], host) THEN '' END
+        WHEN approval_are_of(readings[array_position(keys, 'u')], host) THEN NULL
+        ELSE coalesce((approval_urls(arguments, host)).mistake, '') END;
 END
 $$;
 
-ALTER FUNCTION parley.approval_mismatch(effect text, ignore_case boolean, pointers text[], paths boolean[], likes text[], regexes text[], host text, arguments jsonb) OWNER TO parley_owner;
+ALTER FUNCTION parley.approval_mismatch(effect text, ignore_case boolean, pointers text[], likes text[], regexes text[], host text, keys text[], readings text[], arguments jsonb) OWNER TO parley_owner;
 
 -- function approval_misses(uuid, uuid, text, jsonb, text, uuid)
 
@@ -1398,6 +1415,8 @@ DECLARE
     at timestamptz := clock_timestamp();
     folded_tool text := approval_fold(tool);
     oddity text := approval_oddity(tool);
+    hosts text := CASE WHEN pg_column_size(arguments) <= 1024 THEN approval_read('h', arguments) END;
+    urls text := CASE WHEN pg_column_size(arguments) <= 1024 THEN approval_read('u', arguments) END;
 BEGIN
     RETURN (
         SELECT coalesce(string_agg(format(
@@ -1428,10 +1447,16 @@ BEGIN
                 LIMIT 100
             ) AS r
             CROSS JOIN LATERAL (
+                SELECT '{h,u}' || r.pointers, ARRAY[hosts, urls] || ARRAY(
+                    SELECT approval_read(p.key, approval_misses.arguments)
+                    FROM unnest(r.pointers) WITH ORDINALITY AS p (key, n) ORDER BY p.n)
+                OFFSET 0
+            ) AS a (keys, readings)
+            CROSS JOIN LATERAL (
                 SELECT coalesce(
                     CASE WHEN r.effect = 'allow' THEN 'the name of the tool ' || oddity END,
                     approval_mismatch(
-                        r.effect, r.ignore_case, r.pointers, r.paths, r.likes, r.regexes, r.host,
+                        r.effect, r.ignore_case, r.pointers, r.likes, r.regexes, r.host, a.keys, a.readings,
                         approval_misses.arguments),
                     r.inapplicable,
                     CASE
@@ -1441,7 +1466,7 @@ BEGIN
                         ELSE format('%s comes before %s', upper(r.decisive_effect), upper(r.effect)) END)
                 OFFSET 0
             ) AS w (why)
-            WHERE w.why <> '' AND (r.host IS NULL OR approval_mentions(approval_misses.arguments, r.host))
+            WHERE w.why <> '' AND (r.host IS NULL OR approval_mentions(hosts, r.host))
             ORDER BY r.rank
             LIMIT 3
         ) AS f);
@@ -1450,9 +1475,9 @@ $$;
 
 ALTER FUNCTION parley.approval_misses(owner_id uuid, conversation uuid, tool text, arguments jsonb, outcome text, decisive uuid) OWNER TO parley_owner;
 
--- function approval_near_miss(jsonb, text, boolean, text)
+-- function approval_near_miss(text, jsonb, text, text)
 
-CREATE FUNCTION parley.approval_near_miss(argument jsonb, value text, is_path boolean, pattern_like text) RETURNS text
+CREATE FUNCTION parley.approval_near_miss(key text, arguments jsonb, value text, pattern_like text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
     SELECT CASE
@@ -1460,42 +1485,51 @@ CREATE FUNCTION parley.approval_near_miss(argument jsonb, value text, is_path bo
         WHEN a IS NULL OR lower(a) NOT LIKE lower(pattern_like) THEN NULL
         WHEN approval_is_unreadable(argument) THEN 'has more than 16384 characters'
         WHEN value IS NULL THEN coalesce(
-            approval_oddity(a, is_path) || ', which no pattern matches',
-            'leads above its beginning, to another machine, or where the system decides')
+            approval_oddity(a, key LIKE 'p%') || ', which no pattern matches', 'has a space, and the pattern has none')
         WHEN value LIKE pattern_like THEN 'has more in place of * than it stands for, which is a part of a path or of a word'
-        WHEN lower(value) LIKE lower(pattern_like) THEN 'differs in case'
-        ELSE format('leads to %s', to_json(left(value, 100))) END
-    FROM approval_argument(argument) AS a
+        ELSE 'differs in case' END
+    FROM (SELECT arguments #> substr(key, 2)::text[]) AS t (argument)
+    CROSS JOIN approval_argument(argument) AS a
 $$;
 
-ALTER FUNCTION parley.approval_near_miss(argument jsonb, value text, is_path boolean, pattern_like text) OWNER TO parley_owner;
+ALTER FUNCTION parley.approval_near_miss(key text, arguments jsonb, value text, pattern_like text) OWNER TO parley_owner;
 
 -- function approval_oddity(text, boolean)
 
 CREATE FUNCTION parley.approval_oddity(value text, is_path boolean DEFAULT false) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     AS $_$
-    SELECT CASE
-        WHEN value !~ '^[\u0020-\u007e]*$' AND NOT (
-            value IS NFKC NORMALIZED AND approval_visible(value) = value
-            AND value !~ '[\u0001-\u001f\u007f-\u009f\u2028\u2029]')
+DECLARE
+    bare text := translate(value, '''"', '');
+BEGIN
+    -- Most texts are as simple as this, and regular expressions are costly.
+    IF value ~ '^[A-Za-z0-9 _.,/@+-]*$' AND strpos(value, '..') + strpos(value, '/proc') + strpos(value, '/dev') = 0
+        AND NOT (is_path AND strpos(value, ' ') + strpos(value, './') + strpos(value, '//') + strpos(value || '$', '.$') > 0) THEN
+        RETURN NULL;
+    END IF;
+    RETURN CASE
+        WHEN value !~ '^[\u0020-\u007e]*$' AND (value IS NOT NFKC NORMALIZED OR value !~ (
+            '^[\u0020-\u007e\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u0370-\u03ff\u0400-\u052f\u1e00-\u1eff\u3041-\u30ff'
+            '\u3400-\u9fff\uac00-\ud7a3]*$'))
             THEN 'contains a line end, or a character that is invisible or stands for others'
-        WHEN value ~ '[;&|<>`$\\]|%[0-9A-Fa-f]{2}|%[A-Za-z_][^%\s]*%|![^!\s]+!|\.\^+\.|(^|[\s=:,(''"])~'
-            THEN 'contains ' || coalesce(substring(value FROM '[;&|<>`$\\]'), 'an encoded character, a variable, ~ or ^')
-        WHEN value ~ '(^|[^A-Za-z0-9_.-])/+(proc|dev/+(fd|tcp|udp|stdin|stdout|stderr))(/|$|[^A-Za-z0-9_.-])'
-            THEN 'contains a link that the system makes, such as /proc or /dev/fd'
-        WHEN translate(value, '(){}[?*.^!%''"', '') = value THEN NULL
-        WHEN translate(value, '(){}', '') <> value AND approval_is_grouped(value, is_path)
-            THEN 'contains a parenthesis or a brace outside quotes'
-        WHEN is_path THEN CASE
-            WHEN strpos(value, '^') > 0 OR value ~ '(^|/)(\.[^/]*[?*[{]|\.*[''"][''".]*(/|$))'
-                THEN 'contains ^, or a dot with a wildcard or quotes' END
-        WHEN value ~ '[\^!%]\S*/|/\S*[\^!%]' THEN 'contains ^, ! or % in a word with a slash'
-        WHEN translate(value, '''"', '') ~ '(^|[^A-Za-z0-9_.-])\.\.($|[^A-Za-z0-9_.-])' THEN 'contains .. as a directory'
-        WHEN translate(value, '''"', '') ~ '(^|[^A-Za-z0-9_.-])\.[^/\s]*[?*[]'
-            AND regexp_replace(value, '''[^'']*''|"[^"]*"', '', 'g') ~ '[?*[]'
-            THEN 'contains a wildcard after a dot'
-    END
+        WHEN value ~ '[;&|<>`$\\!]' THEN 'contains ' || substring(value FROM '[;&|<>`$\\!]')
+        WHEN value ~ '%[0-9A-Fa-f]{2}|%.*%' THEN 'contains an encoded character, a variable or more than one %'
+        WHEN bare ~ '\.\./|(^|[^A-Za-z0-9_.-])\.{2,}($|[^A-Za-z0-9_.-])|(^|\s)-\S*\.\.(\s|$)'
+            THEN 'contains .. as a directory'
+        WHEN bare ~ '(^|[^A-Za-z0-9_.-])/[./]*(proc|dev)(/|$|[^A-Za-z0-9_.-])'
+            THEN 'contains a file that the system makes, such as /proc or /dev'
+        WHEN is_path AND value ~ '\s' THEN 'has a space, and the pattern has none'
+        WHEN is_path AND approval_path(value) ~ '^//|[^/]\.(/|$)'
+            THEN 'leads to another machine, or has a name that ends in a dot'
+        WHEN is_path AND value !~ '^([A-Za-z]:(?=/))?([^\u0020-\u007e]|[A-Za-z0-9_./=,@+%-]|[A-Za-z0-9]~)*$'
+            THEN 'contains a character that a path must not have'
+        WHEN is_path THEN NULL
+        WHEN bare ~ '(^|[\s=:])=|(^|\s)%' THEN 'contains = or % at the beginning of a word'
+        WHEN value !~ (
+            '^(https?://[A-Za-z0-9_./:=,@+%?~-]*|'
+            '([A-Za-z0-9 _./:=,@+%-]|[A-Za-z0-9]~|''[^''~]*''|"[^"~]*")*)$')
+            THEN 'contains a character that a shell may act on outside quotes, or an open quote' END;
+END
 $_$;
 
 ALTER FUNCTION parley.approval_oddity(value text, is_path boolean) OWNER TO parley_owner;
@@ -1503,101 +1537,89 @@ ALTER FUNCTION parley.approval_oddity(value text, is_path boolean) OWNER TO parl
 -- function approval_path(text)
 
 CREATE FUNCTION parley.approval_path(path text) RETURNS text
-    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     AS $_$
-DECLARE
-    part text;
-    parts text[] := '{}';
-    depth integer := 0;
-BEGIN
-    IF path LIKE '//%' THEN
-        RETURN NULL;
-    END IF;
-    FOREACH part IN ARRAY string_to_array(path, '/') LOOP
-        IF part IN ('', '.') THEN
-            CONTINUE;
-        ELSIF part = '..' THEN
-            IF depth = 0 THEN
-                RETURN NULL;
-            END IF;
-            depth := depth - 1;
-        ELSIF part ~ '[. ]$' THEN
-            RETURN NULL;
-        ELSE
-            depth := depth + 1;
-            parts[depth] := part;
-        END IF;
-    END LOOP;
-    path := CASE WHEN path LIKE '/%' THEN '/' ELSE '' END || array_to_string(parts[:depth], '/');
-    IF path ~ '^/(proc|dev/(fd|tcp|udp|stdin|stdout|stderr))(/|$)' THEN
-        RETURN NULL;
-    END IF;
-    RETURN coalesce(nullif(path, ''), '.');
-END
+    SELECT CASE
+        WHEN path !~ '^\.|/\.?(/|$)' THEN path
+        ELSE regexp_replace(
+            regexp_replace(regexp_replace(path, '(?!^)/(\.?/)+|^/(\./)+', '/', 'g'), '(.)/\.?$', '\1'), '^\./(?=[^/]+/)', '') END
 $_$;
 
 ALTER FUNCTION parley.approval_path(path text) OWNER TO parley_owner;
 
--- function approval_readings(text)
+-- function approval_read(text, jsonb)
 
-CREATE FUNCTION parley.approval_readings(value text) RETURNS text
+CREATE FUNCTION parley.approval_read(key text, arguments jsonb) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    AS $$
+DECLARE
+    kind text := left(key, 1);
+    argument jsonb;
+    value text;
+BEGIN
+    IF key = 'h' THEN
+        RETURN approval_host_reading(arguments);
+    ELSIF key = 'u' THEN
+        RETURN (approval_urls(arguments, '')).hosts;
+    END IF;
+    argument := arguments #> substr(key, 2)::text[];
+    IF approval_is_unreadable(argument) THEN
+        RETURN CASE WHEN kind IN ('d', 'e') THEN E'\x04' END;
+    END IF;
+    value := approval_argument(argument);
+    IF kind IN ('d', 'e') THEN
+        RETURN approval_readings(value, is_path => kind = 'e');
+    ELSIF (kind IN ('p', 'w') AND strpos(value, ' ') > 0) OR approval_oddity(value, is_path => kind = 'p') IS NOT NULL THEN
+        RETURN NULL;
+    END IF;
+    RETURN CASE WHEN kind = 'p' THEN approval_path(value) ELSE value END;
+END
+$$;
+
+ALTER FUNCTION parley.approval_read(key text, arguments jsonb) OWNER TO parley_owner;
+
+-- function approval_readings(text, boolean)
+
+CREATE FUNCTION parley.approval_readings(value text, is_path boolean) RETURNS text
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
     AS $_$
 DECLARE
-    takers text := 'timeout|chroot|flock|watch|su|ssh|taskset|chrt';
-    starters text := takers || '|sudo|doas|env|command|exec|nohup|time|nice|builtin|eval|xargs|busybox|toybox|then|do|else'
-        '|elif|if|while|until|coproc|trap|setsid|stdbuf|ionice|fakeroot|systemd-run|strace|parallel|script|unshare|nsenter'
-        '|cmd(?:\.exe)?(?: /[a-z])*|powershell|pwsh|!|[a-z]*sh';
-    begins text := '(?n)^(?:(?:' || starters || ')(?: -[^ \n]+)*|[a-z_][a-z0-9_]*=[^ \n]*) ';
-    whole text := approval_fold(value);
-    texts text := replace(whole, E'\n', ' ');
-    pieces text;
-    split text;
+    whole text := translate(approval_fold(value), E'\x02\x03\x04\x05', '');
+    texts text;
+    expanded text;
 BEGIN
     IF strpos(value, '\') > 0 THEN
         whole := whole || E'\n' || approval_fold(value, slashes => true);
     END IF;
-    IF strpos(whole, '{') > 0 THEN
-        whole := whole || E'\n' || translate(whole, '{},', E'\n\n ');
+    IF whole IS NULL OR (is_path AND strpos(whole, '..') + strpos(whole, '/proc/') + strpos(whole, '/dev/') > 0
+        AND whole ~ '\.\.(/|\s|$)|/proc/[^\s/]*/|/dev/(fd|std)') THEN
+        RETURN E'\x04';
     END IF;
-    IF strpos(value, '/..') > 0 AND value ~ '\s' THEN
-        whole := whole || E'\n' || approval_fold(regexp_replace(value, '\s', '_', 'g'));
-    END IF;
-    split := translate(whole, ';&|(){}<>`$', repeat(E'\n', 11));
-    IF translate(whole, '<>$`?*[{', '') <> whole THEN
-        split := split || E'\n' || translate(
+    texts := translate(whole, ';&|()<>', repeat(E'\n', 7));
+    IF strpos(whole, '<') + strpos(whole, '>') > 0 THEN
+        texts := texts || E'\n' || translate(
             regexp_replace(whole, ' ?[0-9]*[<>][<>&|!]* ?[^\s;&|()<>]* ?', ' ', 'g'), ';&|()', repeat(E'\n', 5));
     END IF;
-    IF split LIKE ANY ('{% -exec%,% -ok%}') THEN
-        split := regexp_replace(split, ' -(?:exec|execdir|ok|okdir) ', E'\n', 'g');
+    IF translate(whole, '$`?*[{', '') <> whole THEN
+        expanded := approval_expanded(texts, is_path);
     END IF;
-    pieces := regexp_replace(split, ' *\n *', E'\n', 'g');
-    texts := concat_ws(E'\n', texts, whole, pieces);
-    FOR n IN 1 .. 4 LOOP
-        -- What a variable stands for begins no path if a directory is before it.
-        IF strpos(pieces, '/') > 0 THEN
-            pieces := regexp_replace(pieces, '^[^ \n]*/(?=[$`{][^ /\n]*( |$))', '?', 'ng');
-            pieces := regexp_replace(pieces, '^[^ \n]*/(?=[^ /\n]+( |$))', '', 'ng');
-        END IF;
-        texts := texts || E'\n' || pieces;
-        EXIT WHEN pieces !~ begins;
-        -- Which options have a value is not known: the command may begin after each.
-        split := (
-            SELECT string_agg(DISTINCT array_to_string(words[k:], ' '), E'\n')
-            FROM regexp_matches(
-                pieces, '^(' || takers || '|(?:' || starters || ')(?= -(?![a-z]*c ))) ([^\n]+)$', 'ng') AS m
-            CROSS JOIN LATERAL string_to_array(m[2], ' ') AS words
-            CROSS JOIN generate_series(2, least(cardinality(words), 8)) AS k
-            WHERE array_to_string(words[:k - 1], ' ') || ' ' ~ CASE
-                WHEN m[1] ~ ('^(' || takers || ')$') THEN '^(-\S+ ([^- ]\S* )?)*(\S+ )?$'
-                ELSE '^(-\S+ ([^- ]\S* )?)*$' END);
-        pieces := concat_ws(E'\n', regexp_replace(pieces, begins, '', 'g'), split);
-    END LOOP;
-    RETURN E'\n' || texts || E'\n';
+    texts := concat_ws(
+        E'\n', CASE WHEN strpos(texts, E'\n') > 0 THEN replace(whole, E'\n', ' ') END, texts,
+        CASE WHEN translate(value, E'\\''"`(){}[]=:,@!;&|<>$%', '') <> value OR whole ~ '(^| )-[a-z][a-z/]' THEN regexp_replace(
+            approval_fold(translate(value, E'\\;&|<>()`''"$=:,@![]{}', repeat(E'\n', 12) || repeat(' ', 9))),
+            '(^| )(-[a-z])(?=[a-z/])', '\1\2 ', 'g') END);
+    IF strpos(texts, E'\n') > 0 THEN
+        texts := regexp_replace(regexp_replace(texts, ' *\n[ \n]*', E' \n ', 'g'), ' {2,}', ' ', 'g');
+    END IF;
+    texts := E'\n ' || texts || E' \n';
+    IF NOT is_path AND strpos(texts, '/') > 0 THEN
+        texts := texts || regexp_replace(texts, ' [^ \n]*/(?=[^ /\n])', ' ', 'g');
+    END IF;
+    RETURN concat_ws('', expanded, E'\x05', texts);
 END
 $_$;
 
-ALTER FUNCTION parley.approval_readings(value text) OWNER TO parley_owner;
+ALTER FUNCTION parley.approval_readings(value text, is_path boolean) OWNER TO parley_owner;
 
 -- function approval_regex(text)
 
@@ -1607,14 +1629,17 @@ CREATE FUNCTION parley.approval_regex(pattern text) RETURNS text
 DECLARE
     is_path boolean := approval_is_path(pattern);
     word text;
+    in_word text;
     token text;
     regex text := '';
     rest text := pattern;
 BEGIN
-    IF strpos(pattern, '*') = 0 OR (NOT is_path AND pattern ~ '^[^*]*\*$' AND pattern !~ '/\S*$') THEN
+    IF strpos(pattern, '*') = 0 OR pattern ~ '^\*+$' OR (NOT is_path AND pattern ~ '^[^*]*\*$' AND pattern !~ '/\S*$') THEN
         RETURN NULL;
     END IF;
     FOR word IN SELECT m[1] FROM regexp_matches(pattern, CASE WHEN is_path THEN '(.+)' ELSE '(\s+|\S+)' END, 'g') AS m LOOP
+        -- The first word is a command: one that is only known in part must not begin with an assignment.
+        in_word := CASE WHEN rest = pattern THEN '[^\s''"=]*' ELSE '[^\s''"]*' END;
         rest := substr(rest, length(word) + 1);
         FOR token IN SELECT m[1] FROM regexp_matches(
             word, CASE WHEN is_path THEN '(^\*\*/|/\*\*/|/\*\*$|\*\*+|\*|/|[^*/]+)' ELSE '(\*\*+|\*|[^*]+)' END, 'g') AS m
@@ -1629,9 +1654,9 @@ BEGIN
                         WHEN regex !~ '://[^/]*/' THEN '[A-Za-z0-9.-]*'
                         WHEN token = '*' THEN '[^/\s''"?#]*'
                         ELSE '[^\s''"]*' END
-                    WHEN strpos(word, '/') > 0 THEN CASE WHEN token = '*' THEN '[^/\s''"]*' ELSE '[^\s''"]*' END
-                    WHEN token <> '*' OR (rest = '' AND word LIKE '%*') THEN '.*'
-                    ELSE '[^\s''"]*' END
+                    WHEN strpos(word, '/') > 0 THEN CASE WHEN token = '*' THEN replace(in_word, '[^', '[^/') ELSE in_word END
+                    WHEN word || rest <> pattern AND (token <> '*' OR (rest = '' AND word LIKE '%*')) THEN '.*'
+                    ELSE in_word END
                 ELSE regexp_replace(token, '([].^$+?(){}|\\[])', '\\\1', 'g') END;
         END LOOP;
     END LOOP;
@@ -1649,11 +1674,11 @@ CREATE FUNCTION parley.approval_rule_for(owner_id uuid, conversation uuid, tool 
 DECLARE
     at timestamptz := clock_timestamp();
     folded_tool text := approval_fold(tool);
-    tool_is_plain boolean := approval_is_plain(tool);
+    tool_is_plain boolean := approval_oddity(tool) IS NULL;
 BEGIN
     RETURN QUERY
     WITH of_tool AS MATERIALIZED (
-        SELECT r.id, r.first_argument, r.first_like, r.ignore_case
+        SELECT r.*
         FROM auto_approval_rules AS r
         WHERE r.user_id = owner_id
             AND r.deleted_at IS NULL
@@ -1663,33 +1688,23 @@ BEGIN
             AND approval_inapplicable(r.conversation_id, r.expires_at, conversation, at) IS NULL
     ),
     argument AS MATERIALIZED (
-        SELECT
-            d.first_argument, r.value, r.is_unreadable,
-            CASE WHEN d.first_argument LIKE 'd%' THEN approval_beginnings(r.value) END AS beginnings
-        FROM (SELECT DISTINCT t.first_argument FROM of_tool AS t WHERE t.first_argument IS NOT NULL) AS d
-        CROSS JOIN LATERAL (SELECT arguments #> substr(d.first_argument, 2)::text[]) AS v (value)
-        CROSS JOIN LATERAL (
-            SELECT
-                CASE
-                    WHEN d.first_argument NOT LIKE 'd%' THEN approval_exact(v.value, is_path => d.first_argument LIKE 'p%')
-                    WHEN NOT approval_is_unreadable(v.value) THEN approval_readings(approval_argument(v.value)) END,
-                d.first_argument LIKE 'd%' AND approval_is_unreadable(v.value)
-            OFFSET 0
-        ) AS r (value, is_unreadable)
+        SELECT k.key, r.value, r.value = E'\x04' OR r.value NOT LIKE E'\x05%' AS is_uncertain
+        FROM (
+            SELECT unnest(t.pointers) FROM of_tool AS t
+            UNION
+            SELECT CASE t.effect WHEN 'allow' THEN 'u' ELSE 'h' END FROM of_tool AS t WHERE t.host IS NOT NULL
+        ) AS k (key)
+        CROSS JOIN LATERAL (SELECT approval_read(k.key, approval_rule_for.arguments) OFFSET 0) AS r (value)
     ),
     -- Materialized, or the planner would ask approval_mismatch() about each rule of the tool.
     likely AS MATERIALIZED (
-        SELECT r.*
-        FROM auto_approval_rules AS r
-        WHERE r.user_id = owner_id AND r.id = ANY (ARRAY(
-            SELECT t.id
-            FROM of_tool AS t
-            LEFT JOIN argument AS a ON a.first_argument = t.first_argument
-            WHERE t.first_argument IS NULL
-                OR a.value LIKE t.first_like
-                OR a.is_unreadable
-                OR (a.beginnings IS NOT NULL AND approval_may_begin(t.first_like, a.beginnings))
-                OR (t.ignore_case AND lower(a.value) LIKE t.first_like)))
+        SELECT t.*
+        FROM of_tool AS t
+        LEFT JOIN argument AS a ON a.key = t.pointers[1]
+        WHERE t.pointers = '{}'
+            OR a.value LIKE t.likes[1]
+            OR CASE WHEN t.effect = 'allow' THEN t.ignore_case AND lower(a.value) LIKE t.likes[1]
+                ELSE a.is_uncertain AND approval_may_match(a.value, t.likes[1]) END
     )
     SELECT
         f.id, f.effect, f.max_cost_usd,
@@ -1698,9 +1713,9 @@ BEGIN
     FROM (
         SELECT l.*
         FROM likely AS l
-        -- A single pattern of a DENY or ASK rule has been compared.
-        WHERE (l.effect <> 'allow' AND l.host IS NULL AND cardinality(l.pointers) = 1) OR approval_mismatch(
-            l.effect, l.ignore_case, l.pointers, l.paths, l.likes, l.regexes, l.host, approval_rule_for.arguments) IS NULL
+        CROSS JOIN (SELECT array_agg(a.key), array_agg(a.value) FROM argument AS a) AS a (keys, readings)
+        WHERE approval_mismatch(
+            l.effect, l.ignore_case, l.pointers, l.likes, l.regexes, l.host, a.keys, a.readings, NULL) IS NULL
         ORDER BY
             l.conversation_id IS NULL, array_position('{deny,ask,allow}'::text[], l.effect),
             l.effect = 'allow' AND coalesce(l.max_cost_usd < cost, false), l.id
@@ -1729,46 +1744,51 @@ $$;
 
 ALTER FUNCTION parley.approval_spent(owner_id uuid) OWNER TO parley_owner;
 
--- function approval_steps(text)
+-- function approval_urls(jsonb, text)
 
-CREATE FUNCTION parley.approval_steps(path text) RETURNS text
-    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+CREATE FUNCTION parley.approval_urls(arguments jsonb, host text, OUT hosts text, OUT mistake text) RETURNS record
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     AS $_$
-DECLARE
-    part text;
-    parts text[] := '{}';
-    depth integer := 0;
-    is_absolute boolean := path LIKE '/%';
 BEGIN
-    FOREACH part IN ARRAY string_to_array(path, '/') LOOP
-        IF part IN ('', '.') THEN
-            CONTINUE;
-        ELSIF part = '..' THEN
-            is_absolute := is_absolute OR depth = 0;
-            depth := greatest(depth - 1, 0);
-            CONTINUE;
-        END IF;
-        depth := depth + 1;
-        parts[depth] := part;
-        IF is_absolute AND depth BETWEEN 3 AND 6 AND array_to_string(parts[:depth], '/')
-            ~ '^(proc/(self|thread-self|[0-9]+)/(task/[0-9]+/)?(root|cwd|fd/[0-9]+)|dev/fd/[0-9]+)$' THEN
-            depth := 0;
-        END IF;
-    END LOOP;
-    path := CASE WHEN is_absolute THEN '/' ELSE '' END || array_to_string(parts[:depth], '/');
-    RETURN coalesce(nullif(path, ''), '.');
+    -- A number may be an IPv4 address.
+    IF pg_column_size(arguments) > 262144 OR arguments @? 'strict $.** ? (@.type() == "number" && @ >= 16777216)' THEN
+        mistake := 'the arguments have more than 256 KiB, or a number that may be an address';
+        RETURN;
+    END IF;
+    WITH members AS MATERIALIZED (
+        SELECT m ->> 'key' AS name, m -> 'value' AS value
+        FROM jsonb_path_query(arguments, 'strict $.** ? (@.type() == "object").keyvalue()') AS m
+    ), texts AS (
+        SELECT t #>> '{}' AS value, false AS must_be
+        FROM jsonb_path_query(arguments, 'strict $.** ? (@.type() == "string")') AS t
+        UNION ALL
+        SELECT name, false FROM members
+        UNION ALL
+        SELECT e #>> '{}', true
+        FROM members, jsonb_path_query(value, '$[*] ? (@.type() != "null" && @.type() != "boolean")') AS e
+        WHERE name ~* '(ur[il]|host|proxy|proxies|server|endpoint|domain|origin|href|addr|upstream|webhook|callback|link|target|remote)'
+    ), read AS (
+        SELECT value, substring(
+            value FROM '^https?://([a-z0-9-]+(?:\.[a-z0-9-]+)*)(?:/[A-Za-z0-9._~()+,=:@/-]*)?'
+            '(?:\?(?:[A-Za-z0-9._~()+,=:@/?-]|&(?=[A-Za-z0-9_.-]+=)|%[2-9A-Fa-f][0-9A-Fa-f])*)?(?:#[A-Za-z0-9._=/-]*)?$') AS named
+        FROM texts
+        WHERE must_be OR value ~* 'localhost|\m0x|^\s*host:' OR value !~ (
+            '^([A-Za-z][A-Za-z0-9_-]*|(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+'
+            '|(application|audio|font|image|multipart|text|video)/[a-z0-9.+*-]+'
+            '|([A-Za-z0-9,;''"()!?_-]+[.:]? )+([A-Za-z0-9,;''"()!?_-]+[.:]?)?)?$')
+    )
+    SELECT
+        CASE WHEN bool_and(named IS NOT NULL) THEN string_agg(DISTINCT named, ' ') END,
+        CASE
+            WHEN count(*) = 0 THEN 'the arguments contain no URL'
+            WHEN bool_and(named IS NOT NULL) THEN 'the arguments contain a URL of another host'
+            ELSE format('%s is no plain URL of %s', to_json(left(min(value) FILTER (WHERE named IS NULL), 100)), lower(host)) END
+    INTO hosts, mistake
+    FROM read;
 END
 $_$;
 
-ALTER FUNCTION parley.approval_steps(path text) OWNER TO parley_owner;
-
--- function approval_texts(jsonb)
-
-CREATE FUNCTION parley.approval_texts(value jsonb) RETURNS SETOF text
-    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-    AS $_$ SELECT t #>> '{}' FROM jsonb_path_query(value, 'strict $.** ? (@.type() == "string")') AS t $_$;
-
-ALTER FUNCTION parley.approval_texts(value jsonb) OWNER TO parley_owner;
+ALTER FUNCTION parley.approval_urls(arguments jsonb, host text, OUT hosts text, OUT mistake text) OWNER TO parley_owner;
 
 -- function approval_visible(text)
 
@@ -1778,7 +1798,7 @@ CREATE FUNCTION parley.approval_visible(value text) RETURNS text
     SELECT regexp_replace(
         value,
         '[\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800'
-        '\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\uffff\U0001d173-\U0001d17a\U000e0000-\U000e0fff]',
+        '\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\uffff\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]',
         '', 'g')
 $$;
 
@@ -1933,10 +1953,12 @@ COMMENT ON FUNCTION parley.auto_approval_rules_audit_approval_rule_changed() IS 
 CREATE FUNCTION parley.auto_approval_rules_compile() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'parley', 'pg_temp'
-    AS $$
+    AS $_$
 DECLARE
     allows boolean := NEW.effect = 'allow';
     mistake text := approval_arguments_mistake(NEW.arguments);
+    -- A rule refuses names that are too long.
+    folded_tool text := coalesce(approval_fold(NEW.tool_name), NEW.tool_name);
     pointer text;
     pattern text;
 BEGIN
@@ -1945,10 +1967,9 @@ BEGIN
         RAISE invalid_parameter_value USING CONSTRAINT = 'auto_approval_rules_arguments_shape',
             TABLE = 'auto_approval_rules', MESSAGE = mistake;
     END IF;
-    NEW.tool_key := CASE WHEN strpos(NEW.tool_name, '*') > 0 THEN '*' ELSE approval_fold(NEW.tool_name) END;
-    NEW.tool_like := approval_like(CASE WHEN allows THEN NEW.tool_name ELSE approval_fold(NEW.tool_name) END);
+    NEW.tool_key := CASE WHEN strpos(NEW.tool_name, '*') > 0 THEN '*' ELSE folded_tool END;
+    NEW.tool_like := approval_like(CASE WHEN allows THEN NEW.tool_name ELSE folded_tool END);
     NEW.pointers := '{}';
-    NEW.paths := '{}';
     NEW.likes := '{}';
     NEW.regexes := '{}';
     IF mistake IS NOT NULL THEN
@@ -1956,24 +1977,27 @@ BEGIN
     END IF;
     FOR pointer, pattern IN SELECT * FROM jsonb_each_text(NEW.arguments) LOOP
         NEW.pointers := NEW.pointers || (
-            SELECT coalesce(array_agg(replace(replace(part, '~1', '/'), '~0', '~') ORDER BY position), '{}')::text
+            SELECT CASE
+                WHEN NOT allows THEN CASE WHEN approval_is_path(pattern) THEN 'e' ELSE 'd' END
+                WHEN approval_is_path(pattern) THEN 'p'
+                WHEN pattern ~ '\s|^\*+$' THEN 'a'
+                ELSE 'w' END
+                || coalesce(array_agg(replace(replace(part, '~1', '/'), '~0', '~') ORDER BY position), '{}')::text
             FROM unnest((string_to_array(pointer, '/'))[2:]) WITH ORDINALITY AS p (part, position));
-        NEW.paths := NEW.paths || approval_is_path(pattern);
         IF allows THEN
-            pattern := CASE WHEN approval_is_path(pattern) THEN coalesce(approval_path(pattern), pattern) ELSE pattern END;
+            pattern := CASE WHEN approval_is_path(pattern) THEN approval_path(pattern) ELSE pattern END;
             pattern := CASE WHEN NEW.ignore_case THEN lower(pattern) ELSE pattern END;
             NEW.likes := NEW.likes || approval_like(pattern);
             NEW.regexes := NEW.regexes || approval_regex(pattern);
         ELSE
-            NEW.likes := NEW.likes || (E'%\n' || approval_like(approval_fold(pattern)) || E'\n%');
+            pattern := coalesce(approval_fold(pattern), pattern);
+            NEW.likes := NEW.likes || ('% ' || approval_like(pattern) || CASE WHEN pattern LIKE '%*' THEN '' ELSE E' \n%' END);
             NEW.regexes := NEW.regexes || NULL::text;
         END IF;
     END LOOP;
-    NEW.first_argument := CASE WHEN NOT allows THEN 'd' WHEN NEW.paths[1] THEN 'p' ELSE 'a' END || NEW.pointers[1];
-    NEW.first_like := NEW.likes[1];
     RETURN NEW;
 END
-$$;
+$_$;
 
 ALTER FUNCTION parley.auto_approval_rules_compile() OWNER TO parley_owner;
 
@@ -9950,11 +9974,8 @@ CREATE TABLE parley.auto_approval_rules (
     tool_key text NOT NULL,
     tool_like text NOT NULL,
     pointers text[] NOT NULL,
-    paths boolean[] NOT NULL,
     likes text[] NOT NULL,
     regexes text[] NOT NULL,
-    first_argument text,
-    first_like text,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     deleted_at timestamp with time zone,
@@ -9978,11 +9999,7 @@ COMMENT ON COLUMN parley.auto_approval_rules.tool_key IS 'The name of the tool a
 
 -- comment COLUMN auto_approval_rules.pointers
 
-COMMENT ON COLUMN parley.auto_approval_rules.pointers IS 'For each argument, the path to it, an array of texts as a text. The next columns have its pattern, in the same order.';
-
--- comment COLUMN auto_approval_rules.paths
-
-COMMENT ON COLUMN parley.auto_approval_rules.paths IS 'Whether the pattern is one of paths.';
+COMMENT ON COLUMN parley.auto_approval_rules.pointers IS 'For each argument, how it is read, and the path to it, an array of texts as a text. ALLOW reads a path (p), a text without spaces (w) or any text (a); DENY and ASK read a path (e) or another text (d). The next columns have its pattern, in the same order.';
 
 -- comment COLUMN auto_approval_rules.likes
 
@@ -9991,10 +10008,6 @@ COMMENT ON COLUMN parley.auto_approval_rules.likes IS 'The pattern as LIKE reads
 -- comment COLUMN auto_approval_rules.regexes
 
 COMMENT ON COLUMN parley.auto_approval_rules.regexes IS 'The regular expression of the pattern; null if LIKE is exact.';
-
--- comment COLUMN auto_approval_rules.first_argument
-
-COMMENT ON COLUMN parley.auto_approval_rules.first_argument IS 'How the first argument is read (a: exactly, p: as a path, d: as DENY and ASK do), and the path to it; null if there is none.';
 
 -- comment COLUMN auto_approval_rules.request_hash
 
@@ -12672,7 +12685,7 @@ CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE ON parley.audit_entri
 
 -- trigger auto_approval_rules feed_lock
 
-CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE OF user_id, id, tool_name, arguments, ignore_case, host, effect, max_cost_usd, conversation_id, expires_at, note, tool_key, tool_like, pointers, paths, likes, regexes, first_argument, first_like, created_at, updated_at, deleted_at, version, request_hash ON parley.auto_approval_rules FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
+CREATE TRIGGER feed_lock BEFORE INSERT OR DELETE OR UPDATE OF user_id, id, tool_name, arguments, ignore_case, host, effect, max_cost_usd, conversation_id, expires_at, note, tool_key, tool_like, pointers, likes, regexes, created_at, updated_at, deleted_at, version, request_hash ON parley.auto_approval_rules FOR EACH STATEMENT WHEN ((pg_trigger_depth() = 0)) EXECUTE FUNCTION parley.feed_lock();
 
 -- trigger auto_approval_settings feed_lock
 
@@ -13088,7 +13101,7 @@ CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE ON parley.audit_entries
 
 -- trigger auto_approval_rules zz_feed
 
-CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE OF user_id, id, tool_name, arguments, ignore_case, host, effect, max_cost_usd, conversation_id, expires_at, note, tool_key, tool_like, pointers, paths, likes, regexes, first_argument, first_like, created_at, updated_at, deleted_at, version, request_hash ON parley.auto_approval_rules FOR EACH ROW EXECUTE FUNCTION parley.feed_auto_approval_rules();
+CREATE TRIGGER zz_feed BEFORE INSERT OR DELETE OR UPDATE OF user_id, id, tool_name, arguments, ignore_case, host, effect, max_cost_usd, conversation_id, expires_at, note, tool_key, tool_like, pointers, likes, regexes, created_at, updated_at, deleted_at, version, request_hash ON parley.auto_approval_rules FOR EACH ROW EXECUTE FUNCTION parley.feed_auto_approval_rules();
 
 -- trigger auto_approval_settings zz_feed
 
@@ -14156,6 +14169,10 @@ GRANT ALL ON FUNCTION parley.agent_tokens_record_use(ids uuid[]) TO parley_runti
 
 REVOKE ALL ON FUNCTION parley.agent_tokens_stay_revoked() FROM PUBLIC;
 
+-- acl FUNCTION approval_are_of(hosts text, host text)
+
+REVOKE ALL ON FUNCTION parley.approval_are_of(hosts text, host text) FROM PUBLIC;
+
 -- acl FUNCTION approval_argument(value jsonb)
 
 REVOKE ALL ON FUNCTION parley.approval_argument(value jsonb) FROM PUBLIC;
@@ -14164,42 +14181,30 @@ REVOKE ALL ON FUNCTION parley.approval_argument(value jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.approval_arguments_mistake(arguments jsonb) FROM PUBLIC;
 
--- acl FUNCTION approval_beginnings(readings text)
-
-REVOKE ALL ON FUNCTION parley.approval_beginnings(readings text) FROM PUBLIC;
-
 -- acl FUNCTION approval_decide(owner_id uuid, conversation uuid, tool text, arguments jsonb, estimate numeric, explains boolean)
 
 REVOKE ALL ON FUNCTION parley.approval_decide(owner_id uuid, conversation uuid, tool text, arguments jsonb, estimate numeric, explains boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION parley.approval_decide(owner_id uuid, conversation uuid, tool text, arguments jsonb, estimate numeric, explains boolean) TO parley_runtime;
 
--- acl FUNCTION approval_exact(value jsonb, is_path boolean)
+-- acl FUNCTION approval_expanded(commands text, is_path boolean)
 
-REVOKE ALL ON FUNCTION parley.approval_exact(value jsonb, is_path boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION parley.approval_expanded(commands text, is_path boolean) FROM PUBLIC;
 
 -- acl FUNCTION approval_fold(value text, slashes boolean)
 
 REVOKE ALL ON FUNCTION parley.approval_fold(value text, slashes boolean) FROM PUBLIC;
 
--- acl FUNCTION approval_host_mismatch(arguments jsonb, host text)
+-- acl FUNCTION approval_host_reading(arguments jsonb)
 
-REVOKE ALL ON FUNCTION parley.approval_host_mismatch(arguments jsonb, host text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION parley.approval_host_reading(arguments jsonb) FROM PUBLIC;
 
 -- acl FUNCTION approval_inapplicable(of_conversation uuid, expires_at timestamp with time zone, conversation uuid, at timestamp with time zone)
 
 REVOKE ALL ON FUNCTION parley.approval_inapplicable(of_conversation uuid, expires_at timestamp with time zone, conversation uuid, at timestamp with time zone) FROM PUBLIC;
 
--- acl FUNCTION approval_is_grouped(value text, is_path boolean)
-
-REVOKE ALL ON FUNCTION parley.approval_is_grouped(value text, is_path boolean) FROM PUBLIC;
-
 -- acl FUNCTION approval_is_path(pattern text)
 
 REVOKE ALL ON FUNCTION parley.approval_is_path(pattern text) FROM PUBLIC;
-
--- acl FUNCTION approval_is_plain(value text, is_path boolean)
-
-REVOKE ALL ON FUNCTION parley.approval_is_plain(value text, is_path boolean) FROM PUBLIC;
 
 -- acl FUNCTION approval_is_unreadable(value jsonb)
 
@@ -14209,33 +14214,33 @@ REVOKE ALL ON FUNCTION parley.approval_is_unreadable(value jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION parley.approval_label(tool_name text, arguments jsonb, host text) FROM PUBLIC;
 
+-- acl FUNCTION approval_letters(value text, most integer)
+
+REVOKE ALL ON FUNCTION parley.approval_letters(value text, most integer) FROM PUBLIC;
+
 -- acl FUNCTION approval_like(pattern text)
 
 REVOKE ALL ON FUNCTION parley.approval_like(pattern text) FROM PUBLIC;
 
--- acl FUNCTION approval_may_begin(pattern_like text, beginnings text[])
+-- acl FUNCTION approval_may_match(reading text, pattern_like text)
 
-REVOKE ALL ON FUNCTION parley.approval_may_begin(pattern_like text, beginnings text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION parley.approval_may_match(reading text, pattern_like text) FROM PUBLIC;
 
--- acl FUNCTION approval_members(value jsonb)
+-- acl FUNCTION approval_mentions(reading text, host text)
 
-REVOKE ALL ON FUNCTION parley.approval_members(value jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION parley.approval_mentions(reading text, host text) FROM PUBLIC;
 
--- acl FUNCTION approval_mentions(arguments jsonb, host text)
+-- acl FUNCTION approval_mismatch(effect text, ignore_case boolean, pointers text[], likes text[], regexes text[], host text, keys text[], readings text[], arguments jsonb)
 
-REVOKE ALL ON FUNCTION parley.approval_mentions(arguments jsonb, host text) FROM PUBLIC;
-
--- acl FUNCTION approval_mismatch(effect text, ignore_case boolean, pointers text[], paths boolean[], likes text[], regexes text[], host text, arguments jsonb)
-
-REVOKE ALL ON FUNCTION parley.approval_mismatch(effect text, ignore_case boolean, pointers text[], paths boolean[], likes text[], regexes text[], host text, arguments jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION parley.approval_mismatch(effect text, ignore_case boolean, pointers text[], likes text[], regexes text[], host text, keys text[], readings text[], arguments jsonb) FROM PUBLIC;
 
 -- acl FUNCTION approval_misses(owner_id uuid, conversation uuid, tool text, arguments jsonb, outcome text, decisive uuid)
 
 REVOKE ALL ON FUNCTION parley.approval_misses(owner_id uuid, conversation uuid, tool text, arguments jsonb, outcome text, decisive uuid) FROM PUBLIC;
 
--- acl FUNCTION approval_near_miss(argument jsonb, value text, is_path boolean, pattern_like text)
+-- acl FUNCTION approval_near_miss(key text, arguments jsonb, value text, pattern_like text)
 
-REVOKE ALL ON FUNCTION parley.approval_near_miss(argument jsonb, value text, is_path boolean, pattern_like text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION parley.approval_near_miss(key text, arguments jsonb, value text, pattern_like text) FROM PUBLIC;
 
 -- acl FUNCTION approval_oddity(value text, is_path boolean)
 
@@ -14245,9 +14250,13 @@ REVOKE ALL ON FUNCTION parley.approval_oddity(value text, is_path boolean) FROM 
 
 REVOKE ALL ON FUNCTION parley.approval_path(path text) FROM PUBLIC;
 
--- acl FUNCTION approval_readings(value text)
+-- acl FUNCTION approval_read(key text, arguments jsonb)
 
-REVOKE ALL ON FUNCTION parley.approval_readings(value text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION parley.approval_read(key text, arguments jsonb) FROM PUBLIC;
+
+-- acl FUNCTION approval_readings(value text, is_path boolean)
+
+REVOKE ALL ON FUNCTION parley.approval_readings(value text, is_path boolean) FROM PUBLIC;
 
 -- acl FUNCTION approval_regex(pattern text)
 
@@ -14262,13 +14271,9 @@ REVOKE ALL ON FUNCTION parley.approval_rule_for(owner_id uuid, conversation uuid
 REVOKE ALL ON FUNCTION parley.approval_spent(owner_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION parley.approval_spent(owner_id uuid) TO parley_runtime;
 
--- acl FUNCTION approval_steps(path text)
+-- acl FUNCTION approval_urls(arguments jsonb, host text, OUT hosts text, OUT mistake text)
 
-REVOKE ALL ON FUNCTION parley.approval_steps(path text) FROM PUBLIC;
-
--- acl FUNCTION approval_texts(value jsonb)
-
-REVOKE ALL ON FUNCTION parley.approval_texts(value jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION parley.approval_urls(arguments jsonb, host text, OUT hosts text, OUT mistake text) FROM PUBLIC;
 
 -- acl FUNCTION approval_visible(value text)
 

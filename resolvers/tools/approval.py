@@ -149,28 +149,36 @@ class AutoApprovalRuleInput:
     All must match. Defaults to `{}`, which matches all arguments.
 
     In a pattern for a path, such as `src/**`, `*` stands for anything within a part of the path and `**` for anything;
-    paths are put in normal form first. In other patterns, `*` at the end stands for anything, `*` elsewhere for
-    anything within a word, and `**` for anything. In a word with a slash, both stay within the word, and `*` within
-    its part of the path. An argument that is missing matches no pattern.
+    `./`, doubled slashes and a slash at the end make no difference. In other patterns, `*` at the end stands for
+    anything, `*` elsewhere for anything within a word, and `**` for anything. In the first word and in a word with a
+    slash, both stay within the word, and `*` within its part of the path. Only a pattern with a space matches an
+    argument with spaces, except `*`. An argument that is missing matches no pattern.
 
-    An `ALLOW` rule never matches a text in which a shell could find more than one plain command (`;`, `&`, `|`, `<`,
-    `>`, `$`, backticks, backslashes, line ends), or that contains invisible or encoded characters. Nor does it match
-    parentheses and braces outside quotes, such as `{a,b}.py` and `count(*)`, except simple ones in a path without
-    spaces, such as `app/(group)/page`, and git's `@{...}`; wildcards after a dot that begins a word or a part of a
-    path, such as `.*`, outside quotes; `^`, `!` and `%` in a word with a slash; an object, a list, or more than
-    16,384 characters. All these wait for a person.
+    An `ALLOW` rule matches only texts that mean the same in every shell: letters and digits of ASCII, spaces and
+    `- _ . / : = , @ + %`, `~` after a letter or a digit, and in single or double quotes also letters of other alphabets
+    and `( ) [ ] { } * ? # ^`. It never matches `..` as a directory, `;`, `&`, `|`, `<`, `>`, `$`, `!`, backticks,
+    backslashes, line ends, encoded characters, `/proc`, `/dev`, `=` and `%` at the beginning of a word, an object, a
+    list, or more than 16,384 characters. A path may contain letters of other alphabets, but no spaces and quotes, and a
+    URL that is the whole argument a `?`. All else waits for a person.
 
-    `ASK` and `DENY` rules also match a part of such a command, and ignore case, quotes, spaces and look-alikes; their
-    wildcards stand for anything. If a variable, a wildcard or a brace makes the rest of an argument uncertain, they
-    match if what is before it is how the pattern begins. They match any object, list, or text of more than 16,384
-    characters."""
+    `ASK` and `DENY` rules compare what the argument may mean, and when in doubt they match. Their patterns may begin at
+    each word, so `rm *` also matches `sudo rm x`, `rm` and `echo rm x`. They ignore case, quotes, spaces and
+    look-alikes; their wildcards stand for anything. If a variable, a wildcard or a brace makes the rest of a command
+    uncertain, they match if what is before it is how the pattern begins. A pattern for a path matches any path with
+    `..`, which may lead through a link. They match any object, list, or text of more than 16,384 characters. They do
+    not find a program that does the same by another name."""
     ignore_case: bool | None = None
     """Whether the patterns of an `ALLOW` rule ignore case. Defaults to false."""
     host: str | None = None
     """The host that all URLs among the arguments must have, such as `example.org`, or `*.example.org` for the hosts
     below it. An `ALLOW` rule then needs a URL, and matches only plain ones, without user, port and encoded
-    characters. It refuses any other text that may name a host, such as `example.net/x`, `a.txt` or `db:5432`, and any
-    other value of a member whose name ends like `url`, `host` or `proxy`."""
+    characters. All other texts must be certain not to name a host: a word that begins with a letter, an absolute path,
+    a media type, or words between single spaces without other punctuation than `, ; ' " ( ) ! ?` and a full stop or a
+    colon at the end of a word. It refuses any other text, such as `example.net/x`, `a.txt` or `db:5432`, and anything
+    but a URL in a member whose name contains a word such as `url`, `host` or `target`.
+
+    An `ASK` or `DENY` rule matches if the host occurs in any text or name of a member, even encoded or in part behind
+    a wildcard, and if all texts together have more than 131,072 characters."""
     effect: ApprovalEffect
     """What the rule does."""
     max_cost_usd: Decimal | None = None

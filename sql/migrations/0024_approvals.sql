@@ -38,21 +38,17 @@ CREATE TABLE auto_approval_rules (
     tool_key text NOT NULL,
     tool_like text NOT NULL,
     pointers text[] NOT NULL,
-    paths boolean[] NOT NULL,
     likes text[] NOT NULL,
-    regexes text[] NOT NULL,
-    first_argument text,
-    first_like text
+    regexes text[] NOT NULL
 );
 COMMENT ON COLUMN auto_approval_rules.tool_key IS
     'The name of the tool as DENY rules compare it, or * if it has a wildcard: by it a proposal finds its rules.';
 COMMENT ON COLUMN auto_approval_rules.pointers IS
-    'For each argument, the path to it, an array of texts as a text. The next columns have its pattern, in the same order.';
-COMMENT ON COLUMN auto_approval_rules.paths IS 'Whether the pattern is one of paths.';
+    'For each argument, how it is read, and the path to it, an array of texts as a text. ALLOW reads a path (p), a text without '
+    'spaces (w) or any text (a); DENY and ASK read a path (e) or another text (d). The next columns have its pattern, in the same '
+    'order.';
 COMMENT ON COLUMN auto_approval_rules.likes IS 'The pattern as LIKE reads it. It matches whatever the pattern does.';
 COMMENT ON COLUMN auto_approval_rules.regexes IS 'The regular expression of the pattern; null if LIKE is exact.';
-COMMENT ON COLUMN auto_approval_rules.first_argument IS
-    'How the first argument is read (a: exactly, p: as a path, d: as DENY and ASK do), and the path to it; null if there is none.';
 SELECT tenant_table('auto_approval_rules', carry => '{conversation_id}');
 SELECT add_rule('auto_approval_rules', name, condition, reason)
 FROM (VALUES
@@ -83,8 +79,7 @@ CREATE TRIGGER persons_only BEFORE INSERT OR UPDATE ON auto_approval_rules
 -- Each use of a rule would otherwise be a change of it, and conflict with a person who edits it.
 SELECT feed_spares('auto_approval_rules', '{times_used,last_used_at}');
 SELECT grant_columns(
-    'auto_approval_rules', privilege, '{times_used,last_used_at,tool_key,tool_like,pointers,paths,likes,regexes,'
-        'first_argument,first_like}')
+    'auto_approval_rules', privilege, '{times_used,last_used_at,tool_key,tool_like,pointers,likes,regexes}')
 FROM unnest('{INSERT,UPDATE}'::text[]) AS privilege;
 
 

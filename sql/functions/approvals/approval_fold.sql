@@ -1,17 +1,21 @@
--- A text as DENY and ASK rules compare it, so that the same command or path cannot be written in another way: in lower case
--- and normal form, without quotes, escapes, invisible characters and needless spaces; look-alikes of Latin letters and encoded
--- characters replaced; paths without `.`, `..`, doubled slashes and links of the system. Patterns are folded as well.
---
--- `slashes` says whether a backslash escapes the next character, or separates the parts of a path.
-CREATE OR REPLACE FUNCTION approval_fold(value text, slashes boolean DEFAULT false) RETURNS text
+-- A text in small letters and normal form, without invisible characters; look-alikes of Latin letters and encoded characters
+-- replaced. Null if it then has more than `most` characters.
+CREATE OR REPLACE FUNCTION approval_letters(value text, most integer) RETURNS text
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
 AS $$
 DECLARE
     code text;
 BEGIN
+    IF char_length(value) > most THEN
+        RETURN NULL;
+    END IF;
     IF value !~ '^[\u0020-\u007e]*$' THEN
         value := regexp_replace(value, '[\u000a-\u000d\u0085\u2028\u2029]', E'\n', 'g');
         value := approval_visible(normalize(value, NFKC));
+        value := regexp_replace(value, '[\u00df\u1e9e]', 'ss', 'g');
+        IF char_length(value) > most THEN
+            RETURN NULL;
+        END IF;
     END IF;
     -- Letters of Cyrillic and Greek that look like Latin ones, other slashes, hyphens and full stops.
     value := translate(
@@ -24,8 +28,9 @@ BEGIN
         'abeeiijkmhopctyxshdqwabekmhopctyxsijgaiiayikvoptuxabezhikmnoptyx///-----.');
     FOR n IN 1 .. 2 LOOP
         EXIT WHEN strpos(value, '%') + strpos(value, '\') = 0;
+        value := regexp_replace(value, '%[89a-f][0-9a-f]', '', 'g');
         FOREACH code IN ARRAY ARRAY(
-            SELECT DISTINCT m[1] FROM regexp_matches(value, '((?:%|\\x|\\u00)[0-9a-f]{2}|\\[0-3][0-7]{2})', 'g') AS m) LOOP
+            SELECT DISTINCT m[1] FROM regexp_matches(value, '((?:%|\\x|\\u00)[0-7][0-9a-f]|\\[01][0-7]{2})', 'g') AS m) LOOP
             value := replace(value, code, coalesce(nullif(lower(chr(greatest(
                 CASE
                     WHEN code ~ '^\\[0-7]'
@@ -33,12 +38,26 @@ BEGIN
                     ELSE ('x' || right(code, 2))::bit(8)::integer END, 1))), E'\x01'), ' '));
         END LOOP;
     END LOOP;
+    RETURN value;
+END
+$$;
+
+-- A text as DENY and ASK rules compare it, so that the same command or path cannot be written in another way: its letters,
+-- without quotes, escapes and needless spaces, and paths without `.`, doubled slashes and a slash at the end. Patterns are
+-- folded as well. Null if the text is too long to be read.
+--
+-- `slashes` says whether a backslash escapes the next character, or separates the parts of a path.
+CREATE OR REPLACE FUNCTION approval_fold(value text, slashes boolean DEFAULT false) RETURNS text
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+AS $$
+BEGIN
+    value := approval_letters(value, 16384);
     IF strpos(value, '$') > 0 THEN
-        value := regexp_replace(value, '\$(\{ifs[^}]*\}|ifs\M)', ' ', 'g');
+        value := regexp_replace(value, '\$(\{ifs[^}\s]*\}|ifs\M)', ' ', 'g');
         value := regexp_replace(value, '\$(\{home\}|home\M)', '~', 'g');
         -- What the escapes left in $'...' mean is not known.
-        value := regexp_replace(value, '\$''[^'']*\\[^'']*''', '$', 'g');
-        value := regexp_replace(value, '\$(?=[''"])|\$[@*]|\$\{[@*!][^}]*\}', '', 'g');
+        value := regexp_replace(value, '\$''[^''\\]*\\[^'']*''', '$', 'g');
+        value := regexp_replace(value, '\$(?=[''"])|\$[@*]|\$\{[@*!][^}\s]*\}', '', 'g');
     END IF;
     IF strpos(value, '\') > 0 THEN
         value := regexp_replace(value, '\\\n', '', 'g');
@@ -46,127 +65,115 @@ BEGIN
     END IF;
     value := translate(value, '''"', '');
     IF strpos(value, '/') > 0 THEN
-        value := regexp_replace(value, '\mfile:/+(?:(?:localhost|127[0-9.]*|\[[^]/]*\])/+)?', '/', 'g');
+        value := regexp_replace(value, '\mfile:(?://[^/\s]*)?/+', '/', 'g');
         value := regexp_replace(value, '(^|[\s=])[a-z]:(?=/)', '\1', 'g');
         value := regexp_replace(value, '/(\.?/)+', '/', 'g');
         value := regexp_replace(value, '(^|[\s=:])(\./)+', '\1', 'g');
-        IF value ~ '(^|[^.])\.\.|/proc/|/dev/fd' THEN
-            value := (
-                SELECT string_agg(CASE WHEN strpos(m[1], '/') > 0 THEN approval_steps(m[1]) ELSE m[1] END, '' ORDER BY n)
-                FROM regexp_matches(value, '([^\s=:;&|<>`]+|[\s=:;&|<>`]+)', 'g') WITH ORDINALITY AS w (m, n));
-        END IF;
         value := regexp_replace(value, '([^/\s])/(\.?)(?=\s|$)', '\1', 'g');
     END IF;
-    RETURN btrim(regexp_replace(regexp_replace(value, '[^\S\n]+', ' ', 'g'), ' ?\n ?', E'\n', 'g'), E' \n');
+    IF value ~ '  |[^\S ]' THEN
+        value := regexp_replace(regexp_replace(value, '[^\S\n]+', ' ', 'g'), ' ?\n ?', E'\n', 'g');
+    END IF;
+    RETURN btrim(value, E' \n');
 END
 $$;
 
--- A path without `.`, `..` and links of the system, each part read once. A step above the root, or above a directory that is
--- not known, may lead to the root, and so may a link.
-CREATE OR REPLACE FUNCTION approval_steps(path text) RETURNS text LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+-- What DENY and ASK rules compare with a pattern, which may begin at each word, and ends where a line does: the whole text,
+-- and the commands in it, with quotes and operators removed, with each as the end of a word, without redirections, and
+-- without directories. Before \x05 is what comes before each place where a shell expands something: \x03, and \x02 if
+-- that may contain a slash.
+--
+-- \x04 if nobody can say what the text is: if it is too long, or a path (`is_path`) that leads above a directory, which may
+-- be a link, or through the links of processes.
+CREATE OR REPLACE FUNCTION approval_readings(value text, is_path boolean) RETURNS text
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
 AS $$
 DECLARE
-    part text;
-    parts text[] := '{}';
-    depth integer := 0;
-    is_absolute boolean := path LIKE '/%';
-BEGIN
-    FOREACH part IN ARRAY string_to_array(path, '/') LOOP
-        IF part IN ('', '.') THEN
-            CONTINUE;
-        ELSIF part = '..' THEN
-            is_absolute := is_absolute OR depth = 0;
-            depth := greatest(depth - 1, 0);
-            CONTINUE;
-        END IF;
-        depth := depth + 1;
-        parts[depth] := part;
-        IF is_absolute AND depth BETWEEN 3 AND 6 AND array_to_string(parts[:depth], '/')
-            ~ '^(proc/(self|thread-self|[0-9]+)/(task/[0-9]+/)?(root|cwd|fd/[0-9]+)|dev/fd/[0-9]+)$' THEN
-            depth := 0;
-        END IF;
-    END LOOP;
-    path := CASE WHEN is_absolute THEN '/' ELSE '' END || array_to_string(parts[:depth], '/');
-    RETURN coalesce(nullif(path, ''), '.');
-END
-$$;
-
--- What DENY and ASK rules compare with a pattern, each text between line feeds: the whole text, each command in it, also
--- without its redirections, and each command without what only starts it (sudo, env, sh -c, the directory of the program).
-CREATE OR REPLACE FUNCTION approval_readings(value text) RETURNS text LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
-AS $$
-DECLARE
-    takers text := 'timeout|chroot|flock|watch|su|ssh|taskset|chrt';
-    starters text := takers || '|sudo|doas|env|command|exec|nohup|time|nice|builtin|eval|xargs|busybox|toybox|then|do|else'
-        '|elif|if|while|until|coproc|trap|setsid|stdbuf|ionice|fakeroot|systemd-run|strace|parallel|script|unshare|nsenter'
-        '|cmd(?:\.exe)?(?: /[a-z])*|powershell|pwsh|!|[a-z]*sh';
-    begins text := '(?n)^(?:(?:' || starters || ')(?: -[^ \n]+)*|[a-z_][a-z0-9_]*=[^ \n]*) ';
-    whole text := approval_fold(value);
-    texts text := replace(whole, E'\n', ' ');
-    pieces text;
-    split text;
+    whole text := translate(approval_fold(value), E'\x02\x03\x04\x05', '');
+    texts text;
+    expanded text;
 BEGIN
     IF strpos(value, '\') > 0 THEN
         whole := whole || E'\n' || approval_fold(value, slashes => true);
     END IF;
-    IF strpos(whole, '{') > 0 THEN
-        whole := whole || E'\n' || translate(whole, '{},', E'\n\n ');
+    IF whole IS NULL OR (is_path AND strpos(whole, '..') + strpos(whole, '/proc/') + strpos(whole, '/dev/') > 0
+        AND whole ~ '\.\.(/|\s|$)|/proc/[^\s/]*/|/dev/(fd|std)') THEN
+        RETURN E'\x04';
     END IF;
-    IF strpos(value, '/..') > 0 AND value ~ '\s' THEN
-        whole := whole || E'\n' || approval_fold(regexp_replace(value, '\s', '_', 'g'));
-    END IF;
-    split := translate(whole, ';&|(){}<>`$', repeat(E'\n', 11));
-    IF translate(whole, '<>$`?*[{', '') <> whole THEN
-        split := split || E'\n' || translate(
+    texts := translate(whole, ';&|()<>', repeat(E'\n', 7));
+    IF strpos(whole, '<') + strpos(whole, '>') > 0 THEN
+        texts := texts || E'\n' || translate(
             regexp_replace(whole, ' ?[0-9]*[<>][<>&|!]* ?[^\s;&|()<>]* ?', ' ', 'g'), ';&|()', repeat(E'\n', 5));
     END IF;
-    IF split LIKE ANY ('{% -exec%,% -ok%}') THEN
-        split := regexp_replace(split, ' -(?:exec|execdir|ok|okdir) ', E'\n', 'g');
+    IF translate(whole, '$`?*[{', '') <> whole THEN
+        expanded := approval_expanded(texts, is_path);
     END IF;
-    pieces := regexp_replace(split, ' *\n *', E'\n', 'g');
-    texts := concat_ws(E'\n', texts, whole, pieces);
-    FOR n IN 1 .. 4 LOOP
-        -- What a variable stands for begins no path if a directory is before it.
-        IF strpos(pieces, '/') > 0 THEN
-            pieces := regexp_replace(pieces, '^[^ \n]*/(?=[$`{][^ /\n]*( |$))', '?', 'ng');
-            pieces := regexp_replace(pieces, '^[^ \n]*/(?=[^ /\n]+( |$))', '', 'ng');
-        END IF;
-        texts := texts || E'\n' || pieces;
-        EXIT WHEN pieces !~ begins;
-        -- Which options have a value is not known: the command may begin after each.
-        split := (
-            SELECT string_agg(DISTINCT array_to_string(words[k:], ' '), E'\n')
-            FROM regexp_matches(
-                pieces, '^(' || takers || '|(?:' || starters || ')(?= -(?![a-z]*c ))) ([^\n]+)$', 'ng') AS m
-            CROSS JOIN LATERAL string_to_array(m[2], ' ') AS words
-            CROSS JOIN generate_series(2, least(cardinality(words), 8)) AS k
-            WHERE array_to_string(words[:k - 1], ' ') || ' ' ~ CASE
-                WHEN m[1] ~ ('^(' || takers || ')$') THEN '^(-\S+ ([^- ]\S* )?)*(\S+ )?$'
-                ELSE '^(-\S+ ([^- ]\S* )?)*$' END);
-        pieces := concat_ws(E'\n', regexp_replace(pieces, begins, '', 'g'), split);
-    END LOOP;
-    RETURN E'\n' || texts || E'\n';
+    texts := concat_ws(
+        E'\n', CASE WHEN strpos(texts, E'\n') > 0 THEN replace(whole, E'\n', ' ') END, texts,
+        CASE WHEN translate(value, E'\\''"`(){}[]=:,@!;&|<>$%', '') <> value OR whole ~ '(^| )-[a-z][a-z/]' THEN regexp_replace(
+            approval_fold(translate(value, E'\\;&|<>()`''"$=:,@![]{}', repeat(E'\n', 12) || repeat(' ', 9))),
+            '(^| )(-[a-z])(?=[a-z/])', '\1\2 ', 'g') END);
+    IF strpos(texts, E'\n') > 0 THEN
+        texts := regexp_replace(regexp_replace(texts, ' *\n[ \n]*', E' \n ', 'g'), ' {2,}', ' ', 'g');
+    END IF;
+    texts := E'\n ' || texts || E' \n';
+    IF NOT is_path AND strpos(texts, '/') > 0 THEN
+        texts := texts || regexp_replace(texts, ' [^ \n]*/(?=[^ /\n])', ' ', 'g');
+    END IF;
+    RETURN concat_ws('', expanded, E'\x05', texts);
 END
 $$;
 
--- Where readings stop to be readable: how each begins before a variable, a wildcard or a brace. The rest may be anything, but
--- only a variable and braces, not a wildcard, begin a path at the root.
-CREATE OR REPLACE FUNCTION approval_beginnings(readings text) RETURNS text[] LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+-- What comes before each expansion in commands, as approval_readings() returns it. \n before it says that a command begins.
+CREATE OR REPLACE FUNCTION approval_expanded(commands text, is_path boolean) RETURNS text
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
 AS $$
-    SELECT CASE WHEN translate(readings, '$`?*[{', '') <> readings THEN ARRAY(
-        SELECT m[1]
-        FROM regexp_matches(readings, '\n(?![*] )([^\n$`?*[{]*)(?:[$`?*]|[[{](?=[^ [\n]))', 'g') AS m
-        UNION
-        SELECT '/' WHERE readings ~ '\n(?:[$`]|[{](?=[^ \n]))') END
+BEGIN
+    commands := E'\n ' || regexp_replace(commands, ' *\n *', E' \n ', 'g') || E' \n';
+    IF NOT is_path THEN
+        commands := commands || regexp_replace(
+            regexp_replace(commands, ' [^ \n]*/(?=[^ /\n])', ' ', 'g'), '[$`]|\{(?=[^ \n])', '?', 'g');
+    END IF;
+    commands := regexp_replace(commands, '[?]|\[(?=[^ [\n])|(?<! )\*|\*(?! )', E'\x03', 'g');
+    commands := regexp_replace(commands, '[$`]|\{(?=[^ \n])', E'\x03\x02', 'g');
+    -- A command begins after what starts one.
+    commands := regexp_replace(
+        commands,
+        '( (?:sudo|doas|env|command|exec|nohup|time|nice|eval|xargs|then|do|else|elif|if|while|until|!|[a-z]*sh)'
+        '(?: -[^ \n]+)*)(?= \x03)', E'\\1 \n', 'g');
+    RETURN (
+        SELECT string_agg(DISTINCT m[1], '')
+        FROM regexp_matches(commands, '((?:^|\n)?[^\n\x02\x03]*\x03\x02?)', 'g') AS m);
+END
 $$;
 
--- Whether a pattern, as LIKE reads it, has a text before its first wildcard that begins in one of these ways.
-CREATE OR REPLACE FUNCTION approval_may_begin(pattern_like text, beginnings text[]) RETURNS boolean
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+-- Whether a reading matches a pattern, as LIKE reads it. Where the shell expands something, it does if the pattern may begin
+-- with what is before that.
+CREATE OR REPLACE FUNCTION approval_may_match(reading text, pattern_like text) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
 AS $$
-    SELECT EXISTS (
-        SELECT FROM unnest(beginnings) AS b (beginning)
-        CROSS JOIN regexp_replace(
-            substring(pattern_like FROM '^%\n((?:[^%_\\\n]|\\.)*)'), '\\(.)', '\1', 'g') AS p (literal)
-        WHERE literal <> '' AND starts_with(literal, beginning) AND (beginning <> '' OR literal NOT LIKE '/%'))
+DECLARE
+    expanded text;
+    literal text;
+BEGIN
+    IF reading = E'\x04' OR reading LIKE pattern_like THEN
+        RETURN true;
+    ELSIF reading LIKE E'\x05%' THEN
+        RETURN false;
+    END IF;
+    expanded := split_part(reading, E'\x05', 1);
+    literal := regexp_replace(substring(pattern_like FROM '^% ((?:[^%_\\\n]|\\.)*)'), '\\(.)', '\1', 'g');
+    IF literal = '' THEN
+        RETURN false;
+    ELSIF strpos(expanded, CASE WHEN literal LIKE '/%' THEN E'\n \x03\x02' ELSE E'\n \x03' END) > 0 THEN
+        RETURN true;
+    END IF;
+    FOR n IN 1 .. length(literal) LOOP
+        EXIT WHEN strpos(expanded, ' ' || left(literal, n)) = 0;
+        IF strpos(expanded, ' ' || left(literal, n) || E'\x03') > 0 THEN
+            RETURN true;
+        END IF;
+    END LOOP;
+    RETURN false;
+END
 $$;

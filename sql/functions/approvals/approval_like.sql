@@ -17,14 +17,17 @@ AS $$
 DECLARE
     is_path boolean := approval_is_path(pattern);
     word text;
+    in_word text;
     token text;
     regex text := '';
     rest text := pattern;
 BEGIN
-    IF strpos(pattern, '*') = 0 OR (NOT is_path AND pattern ~ '^[^*]*\*$' AND pattern !~ '/\S*$') THEN
+    IF strpos(pattern, '*') = 0 OR pattern ~ '^\*+$' OR (NOT is_path AND pattern ~ '^[^*]*\*$' AND pattern !~ '/\S*$') THEN
         RETURN NULL;
     END IF;
     FOR word IN SELECT m[1] FROM regexp_matches(pattern, CASE WHEN is_path THEN '(.+)' ELSE '(\s+|\S+)' END, 'g') AS m LOOP
+        -- The first word is a command: one that is only known in part must not begin with an assignment.
+        in_word := CASE WHEN rest = pattern THEN '[^\s''"=]*' ELSE '[^\s''"]*' END;
         rest := substr(rest, length(word) + 1);
         FOR token IN SELECT m[1] FROM regexp_matches(
             word, CASE WHEN is_path THEN '(^\*\*/|/\*\*/|/\*\*$|\*\*+|\*|/|[^*/]+)' ELSE '(\*\*+|\*|[^*]+)' END, 'g') AS m
@@ -39,9 +42,9 @@ BEGIN
                         WHEN regex !~ '://[^/]*/' THEN '[A-Za-z0-9.-]*'
                         WHEN token = '*' THEN '[^/\s''"?#]*'
                         ELSE '[^\s''"]*' END
-                    WHEN strpos(word, '/') > 0 THEN CASE WHEN token = '*' THEN '[^/\s''"]*' ELSE '[^\s''"]*' END
-                    WHEN token <> '*' OR (rest = '' AND word LIKE '%*') THEN '.*'
-                    ELSE '[^\s''"]*' END
+                    WHEN strpos(word, '/') > 0 THEN CASE WHEN token = '*' THEN replace(in_word, '[^', '[^/') ELSE in_word END
+                    WHEN word || rest <> pattern AND (token <> '*' OR (rest = '' AND word LIKE '%*')) THEN '.*'
+                    ELSE in_word END
                 ELSE regexp_replace(token, '([].^$+?(){}|\\[])', '\\\1', 'g') END;
         END LOOP;
     END LOOP;
@@ -91,6 +94,8 @@ AS $$
 DECLARE
     allows boolean := NEW.effect = 'allow';
     mistake text := approval_arguments_mistake(NEW.arguments);
+    -- A rule refuses names that are too long.
+    folded_tool text := coalesce(approval_fold(NEW.tool_name), NEW.tool_name);
     pointer text;
     pattern text;
 BEGIN
@@ -99,10 +104,9 @@ BEGIN
         RAISE invalid_parameter_value USING CONSTRAINT = 'auto_approval_rules_arguments_shape',
             TABLE = 'auto_approval_rules', MESSAGE = mistake;
     END IF;
-    NEW.tool_key := CASE WHEN strpos(NEW.tool_name, '*') > 0 THEN '*' ELSE approval_fold(NEW.tool_name) END;
-    NEW.tool_like := approval_like(CASE WHEN allows THEN NEW.tool_name ELSE approval_fold(NEW.tool_name) END);
+    NEW.tool_key := CASE WHEN strpos(NEW.tool_name, '*') > 0 THEN '*' ELSE folded_tool END;
+    NEW.tool_like := approval_like(CASE WHEN allows THEN NEW.tool_name ELSE folded_tool END);
     NEW.pointers := '{}';
-    NEW.paths := '{}';
     NEW.likes := '{}';
     NEW.regexes := '{}';
     IF mistake IS NOT NULL THEN
@@ -110,21 +114,24 @@ BEGIN
     END IF;
     FOR pointer, pattern IN SELECT * FROM jsonb_each_text(NEW.arguments) LOOP
         NEW.pointers := NEW.pointers || (
-            SELECT coalesce(array_agg(replace(replace(part, '~1', '/'), '~0', '~') ORDER BY position), '{}')::text
+            SELECT CASE
+                WHEN NOT allows THEN CASE WHEN approval_is_path(pattern) THEN 'e' ELSE 'd' END
+                WHEN approval_is_path(pattern) THEN 'p'
+                WHEN pattern ~ '\s|^\*+$' THEN 'a'
+                ELSE 'w' END
+                || coalesce(array_agg(replace(replace(part, '~1', '/'), '~0', '~') ORDER BY position), '{}')::text
             FROM unnest((string_to_array(pointer, '/'))[2:]) WITH ORDINALITY AS p (part, position));
-        NEW.paths := NEW.paths || approval_is_path(pattern);
         IF allows THEN
-            pattern := CASE WHEN approval_is_path(pattern) THEN coalesce(approval_path(pattern), pattern) ELSE pattern END;
+            pattern := CASE WHEN approval_is_path(pattern) THEN approval_path(pattern) ELSE pattern END;
             pattern := CASE WHEN NEW.ignore_case THEN lower(pattern) ELSE pattern END;
             NEW.likes := NEW.likes || approval_like(pattern);
             NEW.regexes := NEW.regexes || approval_regex(pattern);
         ELSE
-            NEW.likes := NEW.likes || (E'%\n' || approval_like(approval_fold(pattern)) || E'\n%');
+            pattern := coalesce(approval_fold(pattern), pattern);
+            NEW.likes := NEW.likes || ('% ' || approval_like(pattern) || CASE WHEN pattern LIKE '%*' THEN '' ELSE E' \n%' END);
             NEW.regexes := NEW.regexes || NULL::text;
         END IF;
     END LOOP;
-    NEW.first_argument := CASE WHEN NOT allows THEN 'd' WHEN NEW.paths[1] THEN 'p' ELSE 'a' END || NEW.pointers[1];
-    NEW.first_like := NEW.likes[1];
     RETURN NEW;
 END
 $$;

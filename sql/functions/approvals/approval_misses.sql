@@ -9,6 +9,8 @@ DECLARE
     at timestamptz := clock_timestamp();
     folded_tool text := approval_fold(tool);
     oddity text := approval_oddity(tool);
+    hosts text := CASE WHEN pg_column_size(arguments) <= 1024 THEN approval_read('h', arguments) END;
+    urls text := CASE WHEN pg_column_size(arguments) <= 1024 THEN approval_read('u', arguments) END;
 BEGIN
     RETURN (
         SELECT coalesce(string_agg(format(
@@ -39,10 +41,16 @@ BEGIN
                 LIMIT 100
             ) AS r
             CROSS JOIN LATERAL (
+                SELECT '{h,u}' || r.pointers, ARRAY[hosts, urls] || ARRAY(
+                    SELECT approval_read(p.key, approval_misses.arguments)
+                    FROM unnest(r.pointers) WITH ORDINALITY AS p (key, n) ORDER BY p.n)
+                OFFSET 0
+            ) AS a (keys, readings)
+            CROSS JOIN LATERAL (
                 SELECT coalesce(
                     CASE WHEN r.effect = 'allow' THEN 'the name of the tool ' || oddity END,
                     approval_mismatch(
-                        r.effect, r.ignore_case, r.pointers, r.paths, r.likes, r.regexes, r.host,
+                        r.effect, r.ignore_case, r.pointers, r.likes, r.regexes, r.host, a.keys, a.readings,
                         approval_misses.arguments),
                     r.inapplicable,
                     CASE
@@ -52,7 +60,7 @@ BEGIN
                         ELSE format('%s comes before %s', upper(r.decisive_effect), upper(r.effect)) END)
                 OFFSET 0
             ) AS w (why)
-            WHERE w.why <> '' AND (r.host IS NULL OR approval_mentions(approval_misses.arguments, r.host))
+            WHERE w.why <> '' AND (r.host IS NULL OR approval_mentions(hosts, r.host))
             ORDER BY r.rank
             LIMIT 3
         ) AS f);

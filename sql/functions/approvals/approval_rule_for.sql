@@ -10,11 +10,11 @@ AS $$
 DECLARE
     at timestamptz := clock_timestamp();
     folded_tool text := approval_fold(tool);
-    tool_is_plain boolean := approval_is_plain(tool);
+    tool_is_plain boolean := approval_oddity(tool) IS NULL;
 BEGIN
     RETURN QUERY
     WITH of_tool AS MATERIALIZED (
-        SELECT r.id, r.first_argument, r.first_like, r.ignore_case
+        SELECT r.*
         FROM auto_approval_rules AS r
         WHERE r.user_id = owner_id
             AND r.deleted_at IS NULL
@@ -24,33 +24,23 @@ BEGIN
             AND approval_inapplicable(r.conversation_id, r.expires_at, conversation, at) IS NULL
     ),
     argument AS MATERIALIZED (
-        SELECT
-            d.first_argument, r.value, r.is_unreadable,
-            CASE WHEN d.first_argument LIKE 'd%' THEN approval_beginnings(r.value) END AS beginnings
-        FROM (SELECT DISTINCT t.first_argument FROM of_tool AS t WHERE t.first_argument IS NOT NULL) AS d
-        CROSS JOIN LATERAL (SELECT arguments #> substr(d.first_argument, 2)::text[]) AS v (value)
-        CROSS JOIN LATERAL (
-            SELECT
-                CASE
-                    WHEN d.first_argument NOT LIKE 'd%' THEN approval_exact(v.value, is_path => d.first_argument LIKE 'p%')
-                    WHEN NOT approval_is_unreadable(v.value) THEN approval_readings(approval_argument(v.value)) END,
-                d.first_argument LIKE 'd%' AND approval_is_unreadable(v.value)
-            OFFSET 0
-        ) AS r (value, is_unreadable)
+        SELECT k.key, r.value, r.value = E'\x04' OR r.value NOT LIKE E'\x05%' AS is_uncertain
+        FROM (
+            SELECT unnest(t.pointers) FROM of_tool AS t
+            UNION
+            SELECT CASE t.effect WHEN 'allow' THEN 'u' ELSE 'h' END FROM of_tool AS t WHERE t.host IS NOT NULL
+        ) AS k (key)
+        CROSS JOIN LATERAL (SELECT approval_read(k.key, approval_rule_for.arguments) OFFSET 0) AS r (value)
     ),
     -- Materialized, or the planner would ask approval_mismatch() about each rule of the tool.
     likely AS MATERIALIZED (
-        SELECT r.*
-        FROM auto_approval_rules AS r
-        WHERE r.user_id = owner_id AND r.id = ANY (ARRAY(
-            SELECT t.id
-            FROM of_tool AS t
-            LEFT JOIN argument AS a ON a.first_argument = t.first_argument
-            WHERE t.first_argument IS NULL
-                OR a.value LIKE t.first_like
-                OR a.is_unreadable
-                OR (a.beginnings IS NOT NULL AND approval_may_begin(t.first_like, a.beginnings))
-                OR (t.ignore_case AND lower(a.value) LIKE t.first_like)))
+        SELECT t.*
+        FROM of_tool AS t
+        LEFT JOIN argument AS a ON a.key = t.pointers[1]
+        WHERE t.pointers = '{}'
+            OR a.value LIKE t.likes[1]
+            OR CASE WHEN t.effect = 'allow' THEN t.ignore_case AND lower(a.value) LIKE t.likes[1]
+                ELSE a.is_uncertain AND approval_may_match(a.value, t.likes[1]) END
     )
     SELECT
         f.id, f.effect, f.max_cost_usd,
@@ -59,9 +49,9 @@ BEGIN
     FROM (
         SELECT l.*
         FROM likely AS l
-        -- A single pattern of a DENY or ASK rule has been compared.
-        WHERE (l.effect <> 'allow' AND l.host IS NULL AND cardinality(l.pointers) = 1) OR approval_mismatch(
-            l.effect, l.ignore_case, l.pointers, l.paths, l.likes, l.regexes, l.host, approval_rule_for.arguments) IS NULL
+        CROSS JOIN (SELECT array_agg(a.key), array_agg(a.value) FROM argument AS a) AS a (keys, readings)
+        WHERE approval_mismatch(
+            l.effect, l.ignore_case, l.pointers, l.likes, l.regexes, l.host, a.keys, a.readings, NULL) IS NULL
         ORDER BY
             l.conversation_id IS NULL, array_position('{deny,ask,allow}'::text[], l.effect),
             l.effect = 'allow' AND coalesce(l.max_cost_usd < cost, false), l.id

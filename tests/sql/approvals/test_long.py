@@ -15,6 +15,8 @@ from tests.kit.serving import Client
 
 MOST = 16384
 """The longest text that is compared with patterns."""
+MOST_OF_ALL = 131072
+"""The longest texts in which a host is looked for, all together."""
 HOSTILE = [
     "a/" * 5461 + "../" * 1820,
     "../" * 5461,
@@ -45,6 +47,8 @@ HOSTILE += [
 ]
 HOSTILE += [". /" * 5461, "^" * MOST, "!a" * 8192, "a /" * 5461, ":" * MOST, "0" * MOST, "a." * 8192, "@" * MOST]
 RULE = "INSERT INTO auto_approval_rules (user_id, tool_name, arguments, host, effect) VALUES (tenant(), $1, $2, $3, $4)"
+HOSTILE += ["\ufdfa" * MOST, "".join(f"%{n:02x}" for n in range(256)) * 21, ("$x;" + "sudo -a " * 2047)[:MOST]]
+HOSTILE += ["a$ " * 5461, "s* src* " * 2048, "$(" * 8192, "".join(f"a{n}*.b " for n in range(1700)), "e.{" * 5461]
 DECIDE = "SELECT outcome FROM approval_decide(tenant(), NULL, $1, $2, 0)"
 
 
@@ -78,7 +82,7 @@ async def test_a_text_that_is_too_long_is_not_read(direct: asyncpg.Connection, t
     async with direct.transaction():
         await direct.execute("SET LOCAL statement_timeout = '3s'")
         decided = [await direct.fetchval(DECIDE, tool, json.dumps({"x": text})) for tool in ("allow", "deny", "host")]
-    assert decided == ["pending", "cancelled", "pending"]
+    assert decided == ["pending", "cancelled", "cancelled" if len(text) > MOST_OF_ALL else "pending"]
 
 
 async def test_a_text_that_is_too_long_is_denied_and_never_approved(direct: asyncpg.Connection) -> None:
@@ -87,3 +91,25 @@ async def test_a_text_that_is_too_long_is_denied_and_never_approved(direct: asyn
     await direct.execute(RULE, "long", json.dumps({"/x": "a*"}), None, "allow")
     for length, expected in ((MOST, "approved"), (MOST + 1, "pending")):
         assert await direct.fetchval(DECIDE, "long", json.dumps({"x": "a" * length})) == expected
+
+
+CALLS = "SELECT coalesce(sum(calls), 0) FROM pg_stat_xact_user_functions WHERE funcname = 'approval_letters'"
+"""How often a text has been put in the form in which DENY and ASK rules compare it, which takes longest."""
+
+
+async def test_each_text_is_read_once_however_many_rules_compare_it(
+    user: Client, superuser: asyncpg.Connection
+) -> None:
+    parameters = json.dumps({"x": "$x;sudo -a", "y": ["e.$x", {"z": "a"}]})
+    spent = []
+    async with superuser.transaction():
+        await superuser.execute("SELECT set_config('app.user_id', $1, true)", user.user_id)
+        await superuser.execute("SET LOCAL track_functions = 'all'")
+        for n in range(40):
+            await superuser.execute(RULE, "many", json.dumps({"/x": f"rm{n} *", "/y/1/z": f"/x{n}/**"}), None, "deny")
+            await superuser.execute(RULE, "many", "{}", f"a{n}.example.org", "ask")
+            if n in (0, 39):
+                before = await superuser.fetchval(CALLS)
+                assert await superuser.fetchval(DECIDE, "many", parameters) == "pending"
+                spent.append(await superuser.fetchval(CALLS) - before)
+    assert spent[0] == spent[1] > 0
