@@ -6,7 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 from tests.accounts.plans import polar
-from tests.kit.samples import Known, expiries
+from tests.kit.samples import Known, expiries, owned
 from tests.kit.serving import Client
 
 
@@ -26,15 +26,17 @@ def names() -> tuple[str, str]:
 
 
 async def configs(client: Client, known: Known, word: str) -> dict[str, str]:
-    """Create a configuration of a provider."""
-    # A user has one for each provider. Usage with a key names the same one.
-    found = await client.data("{ viewer { providerConfigs { totalCount } } }")
-    others = found["viewer"]["providerConfigs"]["totalCount"]
-    values = {"provider": f"openai-{others}" if others else "openai", "settings": {"note": word}, "defaultModel": word}
-    values["baseUrl"] = "https://api.example.com/v1"
-    made = await client.make("createProviderConfig", "providerConfig", "id", **values)
-    await client.make("updateProviderConfig", "providerConfig", "id", id=made["id"], isActive=True)
-    return {"ACTIVE": made["id"]}
+    """Create two configurations: of a provider whose calls name a key, and of one with the word as its name."""
+    # A user has one for each provider.
+    others = await owned(client, "providerConfigs")
+    made: dict[str, str] = {}
+    for state, provider in (("ACTIVE", "openai"), ("OTHER", word)):
+        values: dict[str, Any] = {"provider": f"{provider}-{others}" if others else provider, "defaultModel": word}
+        values |= {"settings": {"note": word}, "baseUrl": "https://api.example.com/v1"}
+        config = await client.make("createProviderConfig", "providerConfig", "id", **values)
+        await client.make("updateProviderConfig", "providerConfig", "id", id=config["id"], isActive=True)
+        made[state] = config["id"]
+    return made
 
 
 async def keys(client: Client, known: Known, word: str) -> dict[str, str]:

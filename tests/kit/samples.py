@@ -39,6 +39,13 @@ MakeRow = Callable[[Client, Known, str], Awaitable[str]]
 """Creates one row in a given state, and returns its id."""
 
 
+async def owned(client: Client, connection: str) -> int:
+    """How many objects the user has in this connection of `User`, so that a new one can differ from each."""
+    found = await client.data(f"{{ viewer {{ {connection} {{ totalCount }} }} }}")
+    number: int = found["viewer"][connection]["totalCount"]
+    return number
+
+
 def expiries() -> tuple[str, str]:
     """Two times in the future, for fields that take no others."""
     now = datetime.datetime.now(datetime.UTC)

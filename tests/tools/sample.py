@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
-from tests.kit.samples import Known, expiries
+from tests.kit.samples import Known, expiries, owned
 from tests.kit.serving import Client
 
 MOVES = {
@@ -72,7 +72,7 @@ async def known_tools(client: Client, known: Known, word: str) -> dict[str, str]
 async def rules(client: Client, known: Known, word: str) -> dict[str, str]:
     """Create a rule for a tool that is named by the word."""
     # No two rules may be the same.
-    cost = str(Decimal(uuid4().int % 10**9) / 10**6)
+    cost = str(Decimal(1 + await owned(client, "autoApprovalRules")) / 100)
     values: dict[str, Any] = {
         "toolName": word,
         "effect": "ASK",

@@ -4,10 +4,39 @@ from __future__ import annotations
 
 from random import randrange
 
+from tests.kit.samples import Known, owned
+from tests.kit.serving import Client
+
+CONFIG = "query($id: ID!) { providerKey(id: $id) { config { provider } } }"
+
 
 def limits() -> tuple[str, str]:
     """Two limits, whole numbers, of which no user has a quota yet, and so much that no test is refused."""
     return tuple(str(randrange(start, 2 * start)) for start in (10**11, 2 * 10**11))  # type: ignore[return-value]  # noqa: S311
+
+
+async def logs(client: Client, known: Known, word: str) -> dict[str, str]:
+    """Record a call with the user's key, of its provider, and one without, of a provider with the word as its name."""
+    key, conversation, message = (known[kind] for kind in ("ProviderKey", "Conversation", "Message"))
+    provider = (await client.data(CONFIG, id=key))["providerKey"]["config"]["provider"]
+    texts = dict.fromkeys(("model", "automation", "purpose"), word)
+    made = {}
+    for state, values in (("OWN_KEY", {"apiKeyId": key, "provider": provider}), ("", {"provider": word})):
+        values |= {**texts, "conversationId": conversation, "messageId": message}
+        made[state] = (await client.make("recordUsage", "usageLog", "id", **values, costUsd="1.5"))["id"]
+    return made
+
+
+async def quotas(client: Client, known: Known, word: str) -> dict[str, str]:
+    """Set two quotas that the user does not have yet."""
+    others = await owned(client, "usageQuotas")
+    values = dict.fromkeys(("provider", "model", "automation"), word)
+    values |= {"unit": "TOKENS", "period": "HOUR", "mode": "HARD"}
+    made = {}
+    for state, more in (("", 0), ("OTHER", 1)):
+        limit = str(10**10 + others + more)
+        made[state] = (await client.make("createUsageQuota", "usageQuota", "id", **values, limit=limit))["id"]
+    return made
 
 
 VALUES = {
@@ -108,3 +137,5 @@ WHERE to_jsonb(q) IS DISTINCT FROM to_jsonb(u)
 """
 
 SUMS = [DAYS, PARTS, KEYS, QUARTERS]
+
+ROWS = {"UsageLog": logs, "UsageQuota": quotas}

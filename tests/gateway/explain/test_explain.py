@@ -161,7 +161,7 @@ def _root_fields() -> list[tuple[str, str]]:
 
 WITH_URL = {"createProviderConfig", "updateProviderConfig"}
 BY_THE_DATABASE = {"appendMessage", "restore", "purge", "createAgentToken", "revokeAgentToken", "explainApproval"}
-BY_THE_DATABASE |= WITH_URL
+BY_THE_DATABASE |= {*WITH_URL, "checkUsage"}
 """What goes on in a way that only the database can tell, or the keys and the sockets of a gateway."""
 
 
@@ -198,6 +198,7 @@ def test_every_root_field_can_be_explained(kind: str, field: str) -> None:
     )
     assert ("Unknown without a database" in told) is (field in BY_THE_DATABASE)
     # A sample of a text is no name of a type, and a sampled key names no provider: these refuse it first. The rules for
-    # a URL and for a proposal are asked about without a statement of the user.
-    is_refused_first = field in {"emptyTrash", "exportAccount", "createProviderKey", "explainApproval"} | WITH_URL
+    # a URL, a proposal and a reservation are asked about without a statement of the user.
+    by_rules = {*WITH_URL, "explainApproval", "checkUsage"}
+    is_refused_first = field in {"emptyTrash", "exportAccount", "createProviderKey", *by_rules}
     assert _statements(told) or "Waits for signals" in told or is_refused_first
