@@ -5,8 +5,7 @@ A `KeyWrapper` may be a service in the cloud that never shows its keys. The one 
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -16,9 +15,6 @@ import structlog
 
 from gateway.auth.keyring import KeyFileError, load
 from gateway.vault.sealing import CannotOpen, Key
-
-REREAD_SECONDS = 1.0
-"""How often the file is read again at most, because of a key that it does not contain."""
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -48,12 +44,11 @@ class KeyWrapper(Protocol):
 class KeysFile:
     """Wraps with the keys in the keys file, which is read when it is needed, and may change meanwhile."""
 
-    def __init__(self, path: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
-        """`clock` returns monotonic seconds."""
+    def __init__(self, path: Path) -> None:
         self._path = path
-        self._clock = clock
         self._keys: Mapping[str, Key] = {}
-        self._read_at = float("-inf")
+        self._read_as: tuple[int, ...] = ()
+        """What identified the contents of the file when it was last read."""
 
     async def wrap(self, data_key: Key, user_id: UUID) -> Wrapped:
         """Wrap with the newest key, of the file as it is now. It is read each time, since a user gets a key once."""
@@ -64,8 +59,8 @@ class KeysFile:
         return Wrapped(key_id, self._keys[key_id].seal(data_key.raw, _about(key_id, user_id)))
 
     async def unwrap(self, wrapped: Wrapped, user_id: UUID) -> Key:
-        """The data key of this user. Reads the file again if it has an unknown key, at most once a second."""
-        if wrapped.key_id not in self._keys and self._clock() - self._read_at >= REREAD_SECONDS:
+        """The data key of this user. If it is wrapped with an unknown key, reads the file again if that has changed."""
+        if wrapped.key_id not in self._keys and self._contents() != self._read_as:
             self._read()
         key = self._keys.get(wrapped.key_id)
         if key is None:
@@ -73,12 +68,20 @@ class KeysFile:
         return Key(key.open(wrapped.text, _about(wrapped.key_id, user_id)))
 
     def _read(self) -> None:
-        self._read_at = self._clock()
+        self._read_as = self._contents()  # before it is read: a change in between is noticed the next time
         try:
             self._keys = {each.id: Key(each.key) for each in load(self._path).encrypting}
         except KeyFileError as error:
             # What was read before is still right.
             log.error("The keys file cannot be read.", reason=str(error))
+
+    def _contents(self) -> tuple[int, ...]:
+        """What differs whenever the file was replaced or written; empty if there is none."""
+        try:
+            found = self._path.stat()
+        except OSError:
+            return ()
+        return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def _about(key_id: str, user_id: UUID) -> tuple[bytes, ...]:

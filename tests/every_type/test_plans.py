@@ -157,7 +157,7 @@ async def filled(database: Database) -> AsyncIterator[Filled]:
             ).access.token
             for kind in (of for table, of in tables_of_types().items() if table in empty):
                 if kind in samples.rows():
-                    (ids[kind],) = (await samples.rows()[kind](client, ids, "word")).values()
+                    ids[kind] = next(iter((await samples.rows()[kind](client, ids, "word")).values()))
             made = await derived.make_derived(client, ids, "word")
             ids |= {kind: known[-1] for kind, known in made.items() if kind not in ids}
             await derived.join_all(client, ids)

@@ -1,3 +1,39 @@
+-- A text as DENY and ASK rules compare it, so that the same command or path cannot be written in another way: its letters,
+-- without quotes, escapes and needless spaces, and paths without `.`, doubled slashes and a slash at the end. Patterns are
+-- folded as well. Null if the text is too long to be read.
+--
+-- `slashes` says whether a backslash escapes the next character, or separates the parts of a path.
+CREATE OR REPLACE FUNCTION approval_fold(value text, slashes boolean DEFAULT false) RETURNS text
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+AS $$
+BEGIN
+    value := approval_letters(value, 16384);
+    IF strpos(value, '$') > 0 THEN
+        value := regexp_replace(value, '\$(\{ifs[^}\s]*\}|ifs\M)', ' ', 'g');
+        value := regexp_replace(value, '\$(\{home\}|home\M)', '~', 'g');
+        -- What the escapes left in $'...' mean is not known.
+        value := regexp_replace(value, '\$''[^''\\]*\\[^'']*''', '$', 'g');
+        value := regexp_replace(value, '\$(?=[''"])|\$[@*]|\$\{[@*!][^}\s]*\}', '', 'g');
+    END IF;
+    IF strpos(value, '\') > 0 THEN
+        value := regexp_replace(value, '\\\n', '', 'g');
+        value := replace(value, '\', CASE WHEN slashes THEN '/' ELSE '' END);
+    END IF;
+    value := translate(value, '''"', '');
+    IF strpos(value, '/') > 0 THEN
+        value := regexp_replace(value, '\mfile:(?://[^/\s]*)?/+', '/', 'g');
+        value := regexp_replace(value, '(^|[\s=])[a-z]:(?=/)', '\1', 'g');
+        value := regexp_replace(value, '/(\.?/)+', '/', 'g');
+        value := regexp_replace(value, '(^|[\s=:])(\./)+', '\1', 'g');
+        value := regexp_replace(value, '([^/\s])/(\.?)(?=\s|$)', '\1', 'g');
+    END IF;
+    IF value ~ '  |[^\S ]' THEN
+        value := regexp_replace(regexp_replace(value, '[^\S\n]+', ' ', 'g'), ' ?\n ?', E'\n', 'g');
+    END IF;
+    RETURN btrim(value, E' \n');
+END
+$$;
+
 -- A text in small letters and normal form, without invisible characters; look-alikes of Latin letters and encoded characters
 -- replaced. Null if it then has more than `most` characters.
 CREATE OR REPLACE FUNCTION approval_letters(value text, most integer) RETURNS text
@@ -39,42 +75,6 @@ BEGIN
         END LOOP;
     END LOOP;
     RETURN value;
-END
-$$;
-
--- A text as DENY and ASK rules compare it, so that the same command or path cannot be written in another way: its letters,
--- without quotes, escapes and needless spaces, and paths without `.`, doubled slashes and a slash at the end. Patterns are
--- folded as well. Null if the text is too long to be read.
---
--- `slashes` says whether a backslash escapes the next character, or separates the parts of a path.
-CREATE OR REPLACE FUNCTION approval_fold(value text, slashes boolean DEFAULT false) RETURNS text
-LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
-AS $$
-BEGIN
-    value := approval_letters(value, 16384);
-    IF strpos(value, '$') > 0 THEN
-        value := regexp_replace(value, '\$(\{ifs[^}\s]*\}|ifs\M)', ' ', 'g');
-        value := regexp_replace(value, '\$(\{home\}|home\M)', '~', 'g');
-        -- What the escapes left in $'...' mean is not known.
-        value := regexp_replace(value, '\$''[^''\\]*\\[^'']*''', '$', 'g');
-        value := regexp_replace(value, '\$(?=[''"])|\$[@*]|\$\{[@*!][^}\s]*\}', '', 'g');
-    END IF;
-    IF strpos(value, '\') > 0 THEN
-        value := regexp_replace(value, '\\\n', '', 'g');
-        value := replace(value, '\', CASE WHEN slashes THEN '/' ELSE '' END);
-    END IF;
-    value := translate(value, '''"', '');
-    IF strpos(value, '/') > 0 THEN
-        value := regexp_replace(value, '\mfile:(?://[^/\s]*)?/+', '/', 'g');
-        value := regexp_replace(value, '(^|[\s=])[a-z]:(?=/)', '\1', 'g');
-        value := regexp_replace(value, '/(\.?/)+', '/', 'g');
-        value := regexp_replace(value, '(^|[\s=:])(\./)+', '\1', 'g');
-        value := regexp_replace(value, '([^/\s])/(\.?)(?=\s|$)', '\1', 'g');
-    END IF;
-    IF value ~ '  |[^\S ]' THEN
-        value := regexp_replace(regexp_replace(value, '[^\S\n]+', ' ', 'g'), ' ?\n ?', E'\n', 'g');
-    END IF;
-    RETURN btrim(value, E' \n');
 END
 $$;
 

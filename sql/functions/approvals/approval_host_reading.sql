@@ -1,3 +1,48 @@
+-- What DENY and ASK rules find hosts in: the letters of all texts and names of members in the arguments of a call, with and
+-- without line ends and tabs, which clients remove from URLs; and as patterns of LIKE the words in which a shell would
+-- expand something. \x04 if that takes too long to read.
+CREATE OR REPLACE FUNCTION approval_host_reading(arguments jsonb) RETURNS text LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+AS $$
+DECLARE
+    texts text;
+    globs text[];
+BEGIN
+    IF pg_column_size(arguments) > 262144 THEN
+        RETURN E'\x04';
+    END IF;
+    texts := (
+        SELECT string_agg(t.value, ' ')
+        FROM (
+            SELECT t #>> '{}' FROM jsonb_path_query(arguments, 'strict $.** ? (@.type() == "string")') AS t
+            UNION ALL
+            SELECT m ->> 'key' FROM jsonb_path_query(arguments, 'strict $.** ? (@.type() == "object").keyvalue()') AS m
+        ) AS t (value));
+    IF texts IS NULL THEN
+        RETURN NULL;
+    END IF;
+    texts := approval_letters(texts, 131072);
+    IF texts IS NULL THEN
+        RETURN E'\x04';
+    END IF;
+    texts := translate(texts, E'''"\\', '');
+    texts := concat_ws(' ', texts, CASE WHEN texts ~ E'[\t\n\r]' THEN translate(texts, E'\t\n\r', '') END);
+    IF translate(texts, '$`*?{[', '') <> texts THEN
+        globs := ARRAY(
+            SELECT DISTINCT regexp_replace(
+                regexp_replace(replace(m[1], '_', '\_'), '\{.*\}|\[.*\]|[$`*{}[\]]+', '%', 'g'), '\?', '_', 'g')
+            FROM regexp_matches(
+                regexp_replace(texts, '\$\{?[a-z0-9_]+\}?', '$', 'g'), '([^\s/:@<>|;&=#()]+)', 'g') AS m
+            WHERE length(m[1]) <= 300 AND m[1] ~ '\.' AND m[1] ~ '[$`*?{[]' AND m[1] ~ '[a-z0-9].*[a-z0-9]'
+            LIMIT 1001);
+        IF cardinality(globs) > 1000 THEN
+            RETURN E'\x04';
+        END IF;
+    END IF;
+    -- One space between names, so that a name is found without a regular expression.
+    RETURN ' ' || replace(regexp_replace(texts, '[^a-z0-9.-]+', ' ', 'g'), '.', ' . ') || E' \n' || coalesce(array_to_string(globs, ' '), '');
+END
+$$;
+
 -- The hosts of the URLs among the arguments of a call, at any depth, separated by spaces; null, with what is wrong, if there
 -- is none, or a text that ALLOW rules do not match: each must be a plain URL, or certainly neither a URL nor a host.
 --
@@ -55,51 +100,6 @@ AS $$
         ELSE hosts !~ '(^|[. ])xn--' AND NOT EXISTS (
             SELECT FROM string_to_array(hosts, ' ') AS h (each), unnest(each) AS one
             WHERE NOT (right(one, length(host) - 1) = lower(substr(host, 2)) AND length(one) > length(host) - 1)) END
-$$;
-
--- What DENY and ASK rules find hosts in: the letters of all texts and names of members in the arguments of a call, with and
--- without line ends and tabs, which clients remove from URLs; and as patterns of LIKE the words in which a shell would
--- expand something. \x04 if that takes too long to read.
-CREATE OR REPLACE FUNCTION approval_host_reading(arguments jsonb) RETURNS text LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
-AS $$
-DECLARE
-    texts text;
-    globs text[];
-BEGIN
-    IF pg_column_size(arguments) > 262144 THEN
-        RETURN E'\x04';
-    END IF;
-    texts := (
-        SELECT string_agg(t.value, ' ')
-        FROM (
-            SELECT t #>> '{}' FROM jsonb_path_query(arguments, 'strict $.** ? (@.type() == "string")') AS t
-            UNION ALL
-            SELECT m ->> 'key' FROM jsonb_path_query(arguments, 'strict $.** ? (@.type() == "object").keyvalue()') AS m
-        ) AS t (value));
-    IF texts IS NULL THEN
-        RETURN NULL;
-    END IF;
-    texts := approval_letters(texts, 131072);
-    IF texts IS NULL THEN
-        RETURN E'\x04';
-    END IF;
-    texts := translate(texts, E'''"\\', '');
-    texts := concat_ws(' ', texts, CASE WHEN texts ~ E'[\t\n\r]' THEN translate(texts, E'\t\n\r', '') END);
-    IF translate(texts, '$`*?{[', '') <> texts THEN
-        globs := ARRAY(
-            SELECT DISTINCT regexp_replace(
-                regexp_replace(replace(m[1], '_', '\_'), '\{.*\}|\[.*\]|[$`*{}[\]]+', '%', 'g'), '\?', '_', 'g')
-            FROM regexp_matches(
-                regexp_replace(texts, '\$\{?[a-z0-9_]+\}?', '$', 'g'), '([^\s/:@<>|;&=#()]+)', 'g') AS m
-            WHERE length(m[1]) <= 300 AND m[1] ~ '\.' AND m[1] ~ '[$`*?{[]' AND m[1] ~ '[a-z0-9].*[a-z0-9]'
-            LIMIT 1001);
-        IF cardinality(globs) > 1000 THEN
-            RETURN E'\x04';
-        END IF;
-    END IF;
-    -- One space between names, so that a name is found without a regular expression.
-    RETURN ' ' || replace(regexp_replace(texts, '[^a-z0-9.-]+', ' ', 'g'), '.', ' . ') || E' \n' || coalesce(array_to_string(globs, ' '), '');
-END
 $$;
 
 -- Whether a reading of hosts mentions a host, one below it, or one that begins with it.
