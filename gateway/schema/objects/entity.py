@@ -75,7 +75,8 @@ def entity(
     more than the column holds. `one_per_user` is for a table whose migration calls
     `one_per_user()`, and `restorable=False` for one whose migration calls `delete_for_good()`.
     """
-    statements.derive(table, derived or {})
+    if derived:
+        statements.derive(table, derived)
 
     def declare(cls: type[T]) -> type[T]:
         hints = typing.get_type_hints(cls, include_extras=True)
