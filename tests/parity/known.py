@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +30,11 @@ RARE = frozenset({"after", "before", "last", "expectedVersion"})
 """Arguments with which little is left of most answers."""
 
 
+def kinds_named(name: str, kinds: Iterable[str]) -> list[str]:
+    """The types whose ids an argument or input field of this name takes, such as `Message` of `messageId`."""
+    return [kind for kind in kinds if (name[:1].upper() + name[1:]).startswith(kind)]
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
     """Ids, cursors and a word of an estate."""
@@ -48,7 +54,7 @@ class Known:
         """A value of a scalar: mostly one that leads to something, sometimes one that is refused."""
         match of.name:
             case "ID":
-                own = [kind for kind in self.ids if (name[:1].upper() + name[1:]).startswith(kind)]
+                own = kinds_named(name, self.ids)
                 kinds = own if own and choices.chance(80) else self.ids
                 ids = [id for kind in kinds for id in self.ids[kind]]
                 return choices.one_of((*ids * 3, str(uuid.UUID(int=choices.below(9))), "no id", ""))

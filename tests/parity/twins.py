@@ -19,7 +19,7 @@ from tests.kit.rows import Rows
 from tests.kit.schema import graphql_schema
 from tests.parity.comparison import Outcome
 from tests.parity.generation.choices import Choices
-from tests.parity.known import plain
+from tests.parity.known import kinds_named, plain
 from tests.parity.served_user import ServedUser
 
 
@@ -45,8 +45,7 @@ _VERSION = re.compile(r"(?<=at version )\d+")
 def leaf(choices: Choices, name: str, of: GraphQLNamedType) -> Any:
     """A value that means the same to both: an id stands as a placeholder for each one's own."""
     if of.name == "ID":
-        named = [kind for kind in kinds() if (name[:1].upper() + name[1:]).startswith(kind)]
-        kind = choices.one_of((*(named or kinds()) * 2, "New"))
+        kind = choices.one_of((*(kinds_named(name, kinds()) or kinds()) * 2, "New"))
         return f"@{kind}{choices.below(6)}@"
     if of.name == "Int" and name in ("first", "last"):
         return choices.below(6)

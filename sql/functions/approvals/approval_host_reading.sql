@@ -47,9 +47,10 @@ $$;
 -- is none, or a text that ALLOW rules do not match: each must be a plain URL, or certainly neither a URL nor a host.
 --
 -- A plain URL has http or https, the host in small letters of ASCII without user, port, IPv6 address, dot at its end and
--- Punycode, and nothing encoded before the query. `host` is what the mistake says that it should be of. No other texts and names of members are certain than an empty text, a word
--- of ASCII that begins with a letter (an HTTP method), an absolute path, a media type, and words between single spaces,
--- which may end in a full stop or a colon. In a member whose name says that it holds a URL or a host, only a URL will do.
+-- Punycode, and nothing encoded before the query. `host` is what the mistake says that it should be of. No other texts and
+-- names of members are certain than an empty text, a word of ASCII that begins with a letter (an HTTP method), an absolute
+-- path, a media type, and words between single spaces, which may end in a full stop or a colon. In a member whose name says
+-- that it holds a URL or a host, only a URL will do.
 CREATE OR REPLACE FUNCTION approval_urls(
     arguments jsonb, host text, OUT hosts text, OUT mistake text
 ) LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
